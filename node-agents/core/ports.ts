@@ -1,0 +1,86 @@
+import type { FailureCode, HostFacts, Limits } from '../../schema/index.ts'
+
+/**
+ * Every outside thing an agent touches, on one page. Each has one real implementation; the SDK behind it
+ * appears in that file alone.
+ */
+
+/** Time. Monotonic for deadlines, wall only to talk to others. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  wallMs(): number
+  /** Milliseconds of a clock that never jumps. */
+  monotonicMs(): number
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Whose containers these are. An agent touches only exact matches of all three. */
+export type Owner = { edge: string; hotkey: string; install: string }
+
+/** Facts that never change while a container lives; a driver keeps them with the container (labels). */
+export type ContainerIdentity = {
+  allocation: string
+  incarnation: number
+  gpus: string[]
+  port: number
+  /** "type base64" of the host key generated for this container. */
+  hostKey: string
+  trace: string
+}
+
+export type ContainerState = 'created' | 'running' | 'paused' | 'exited'
+
+export type Container = ContainerIdentity & { state: ContainerState; exitCode: number | null; /** Has it ever been started? */ started: boolean }
+
+/** What one look at the engine shows: ours, and how many labelled containers belong to somebody else. */
+export type Inventory = { containers: Container[]; foreign: number }
+
+export type ContainerSpec = Omit<ContainerIdentity, 'port'> & {
+  /** Ports to try, in order; the driver takes the first free one. */
+  ports: number[]
+  image: string
+  limits: Limits
+  env: Record<string, string>
+  /** "type base64" lines. */
+  authorizedKeys: string[]
+  /** OpenSSH private key, PEM. Never logged, never a label. */
+  hostPrivateKey: string
+  /** Simulated GPUs are not passed to the engine. */
+  simulated: boolean
+}
+
+export type EngineInfo = Pick<HostFacts, 'driver' | 'isolation' | 'engine'>
+
+export type PullProgress = { current: number; total: number | null }
+
+/** A container engine. Every method rejects with a `DriverError`; none leaves anything half made behind. */
+export interface Driver {
+  readonly name: HostFacts['driver']
+  info(signal?: AbortSignal): Promise<EngineInfo>
+  list(owner: Owner, signal?: AbortSignal): Promise<Inventory>
+  hasImage(reference: string, signal?: AbortSignal): Promise<boolean>
+  /** Resolves when the image is on disk; reports bytes as they come; rejects `pull_failed`. */
+  pull(reference: string, onProgress: (p: PullProgress) => void, signal: AbortSignal): Promise<void>
+  /** Creates and starts; resolves with the port its SSH server was given, before it answers. */
+  run(owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<{ port: number }>
+  /** Starts an exited container again, as it was. */
+  start(owner: Owner, c: ContainerIdentity): Promise<void>
+  /** Stops without removing: it can be started again. */
+  stop(owner: Owner, c: ContainerIdentity): Promise<void>
+  /** Runs argv inside, no shell; resolves with the exit code and the last 2 KB of output. */
+  exec(owner: Owner, c: ContainerIdentity, argv: string[], env: Record<string, string>, timeoutMs: number): Promise<{ exitCode: number; output: string }>
+  /** Stops and removes with everything that belongs to it. Already gone is done. */
+  remove(owner: Owner, c: Pick<ContainerIdentity, 'allocation' | 'incarnation'>): Promise<void>
+  /** Calls back when something may have changed; only makes `list` sooner. Returns when aborted. */
+  watch(owner: Owner, onChange: () => void, signal: AbortSignal): Promise<void>
+}
+
+/** A failure of the engine or of one container, in words a client may read. `away`: the engine does not answer at all. */
+export class DriverError extends Error {
+  readonly code: FailureCode | 'away'
+  constructor(code: FailureCode | 'away', message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'DriverError'
+    this.code = code
+  }
+}

@@ -1,0 +1,81 @@
+import * as z from 'zod'
+import { DRIVERS } from './allocation.ts'
+import { hotkey } from './hotkey.ts'
+import { imageReference } from './image.ts'
+
+export const ROLES = ['miner', 'validator'] as const
+export type Role = (typeof ROLES)[number]
+
+/** One physical device as the driver of the vendor names it. */
+export const gpuFact = z.object({
+  uuid: z
+    .string()
+    .min(4)
+    .max(80)
+    .regex(/^[A-Za-z0-9-]+$/),
+  index: z.number().int().min(0).max(255),
+  model: z.string().min(1).max(64),
+  vram_mb: z.number().int().positive(),
+})
+export type GpuFact = z.infer<typeof gpuFact>
+
+/** "nvidia-smi failed" is not "no GPU": only `ok` says anything about which GPUs exist. */
+export const gpuFacts = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('ok'), gpus: z.array(gpuFact).min(1).max(64), driver_version: z.string().max(64).optional() }),
+  z.object({ status: z.literal('none') }),
+  z.object({ status: z.literal('failed'), message: z.string().max(1000) }),
+])
+export type GpuFacts = z.infer<typeof gpuFacts>
+
+/** A host name or address a client can dial. Letters, digits, dots, dashes, colons: nothing a shell or ssh could read otherwise. */
+export const hostName = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$/, 'a host name or IP address')
+
+export const hostFacts = z.object({
+  gpu: gpuFacts,
+  simulated: z.boolean(),
+  driver: z.enum(DRIVERS),
+  isolation: z.string().max(64).meta({ description: 'What keeps tenants apart: runc, runc+userns, none' }),
+  engine: z.string().max(128),
+  address: hostName,
+  cpus: z.number().positive(),
+  memory_mb: z.number().int().positive(),
+  disk_free_mb: z.number().int().nonnegative(),
+  images: z.array(z.object({ reference: imageReference, warm: z.boolean() })).max(64),
+})
+export type HostFacts = z.infer<typeof hostFacts>
+
+const gpuCount = z.object({ total: z.number().int(), free: z.number().int() })
+
+export const gpuOffer = z
+  .object({
+    hotkey,
+    model: z.string(),
+    vram_mb: z.number().int(),
+    ...gpuCount.shape,
+    driver: z.enum(DRIVERS),
+    isolation: z.string(),
+    simulated: z.boolean(),
+    images: z.array(z.object({ reference: z.string(), warm: z.boolean() })),
+    proof_age_s: z.number().int().nullable().meta({ description: 'Seconds of unrented time since the last valid proof; null: never proved' }),
+  })
+  .meta({ id: 'GpuOffer' })
+
+export const minerView = z
+  .object({
+    hotkey,
+    status: z.enum(['ready', 'stale', 'engine_down', 'draining']),
+    gpus: gpuCount,
+    models: z.array(z.string()),
+    driver: z.enum(DRIVERS),
+    isolation: z.string(),
+    simulated: z.boolean(),
+    version: z.string(),
+    protocol: z.number().int(),
+    registered_at: z.iso.datetime(),
+    last_report_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'Miner' })

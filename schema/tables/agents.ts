@@ -1,0 +1,64 @@
+import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { DRIVERS } from '../allocation.ts'
+import { ROLES } from '../miner.ts'
+import { bool, ms } from './columns.ts'
+
+export const AGENT_STANDINGS = ['active', 'draining', 'removed'] as const
+export const ONLINE = ['online', 'suspect', 'unreachable'] as const
+
+/** Who may act, and as what. Written by `admin allow` in development, by metagraph snapshots elsewhere. */
+export const agents = sqliteTable('agents', {
+  hotkey: text().primaryKey(),
+  role: text({ enum: ROLES }).notNull(),
+  standing: text({ enum: AGENT_STANDINGS }).notNull().default('active'),
+  source: text({ enum: ['allow', 'snapshot'] }).notNull(),
+  uid: integer(),
+  changedAt: ms().notNull(),
+})
+
+/** One row a registered miner: its install, the last report taken, and what its host offers. */
+export const miners = sqliteTable(
+  'miners',
+  {
+    hotkey: text()
+      .primaryKey()
+      .references(() => agents.hotkey),
+    install: text().notNull(),
+    boot: text(),
+    seq: integer().notNull().default(0),
+    /** Random per accepted report: later statements of the same batch are guarded by it. */
+    syncToken: text(),
+    protocol: integer().notNull(),
+    version: text().notNull(),
+    /** Raised by every change of this miner's wish. */
+    wishVersion: integer().notNull().default(0),
+    /** Wish version the agent last said it holds. */
+    ackedVersion: integer().notNull().default(0),
+    online: text({ enum: ONLINE }).notNull().default('online'),
+    onlineAt: ms(),
+    engineOk: bool().notNull().default(true),
+    engineError: text(),
+    /** Set when a live allocation died unheard; no new claim until a full report proves the host empty. */
+    heldSince: ms(),
+    driver: text({ enum: DRIVERS }).notNull(),
+    isolation: text().notNull(),
+    simulated: bool().notNull(),
+    address: text().notNull(),
+    cpus: integer().notNull(),
+    memoryMb: integer().notNull(),
+    diskFreeMb: integer().notNull(),
+    gpuError: text(),
+    unexplained: integer().notNull().default(0),
+    foreignContainers: integer().notNull().default(0),
+    registeredAt: ms().notNull(),
+    reportAt: ms(),
+    fullReportAt: ms(),
+  },
+  (t) => [index('miners_fresh').on(t.fullReportAt)],
+)
+
+/** Images a miner runs (its own allow-list), and which of them are on its disk. */
+export const minerImages = sqliteTable('miner_images', { hotkey: text().notNull(), reference: text().notNull(), warm: bool().notNull() }, (t) => [
+  primaryKey({ columns: [t.hotkey, t.reference] }),
+  index('miner_images_reference').on(t.reference, t.hotkey),
+])

@@ -1,0 +1,5 @@
+export * from './agents.ts'
+export * from './allocations.ts'
+export * from './events.ts'
+export * from './gpus.ts'
+export * from './keys.ts'
