@@ -74,3 +74,9 @@ function holds(message: Uint8Array, signatureHex: string, publicKey: Uint8Array)
     return false // the library throws on points that are not on the curve
   }
 }
+
+/** Whether `signature` (0x hex) is by this hotkey over these bytes. Anything malformed is a no. */
+export function verifyBytes(hotkey: string, message: Uint8Array, signature: string): boolean {
+  const publicKey = decodeHotkey(hotkey)
+  return publicKey !== null && /^0x[0-9a-f]{128}$/.test(signature) && holds(message, signature.slice(2), publicKey)
+}

@@ -59,10 +59,11 @@ export const problemBody = z.object({
   trace_id: z.string().optional(),
   server_time_ms: z.number().int().optional(),
   allowed: z.array(z.string()).optional(),
+  retry_after_s: z.number().int().optional(),
 })
 export type ProblemBody = z.infer<typeof problemBody>
 
-type Extra = Partial<Pick<ProblemBody, 'errors' | 'server_time_ms' | 'allowed'>>
+type Extra = Partial<Pick<ProblemBody, 'errors' | 'server_time_ms' | 'allowed' | 'retry_after_s'>>
 
 /** What verbs throw. `detail` is shown to the caller, so it never holds a secret or another tenant's data. */
 export class Problem extends Error {

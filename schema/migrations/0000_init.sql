@@ -189,7 +189,7 @@ CREATE TABLE `gpus` (
 	PRIMARY KEY(`hotkey`, `uuid`)
 );
 --> statement-breakpoint
-CREATE INDEX `gpus_free` ON `gpus` (`model_key`,`hotkey`,`vram_mb`) WHERE claimed_by IS NULL AND gone_at IS NULL;--> statement-breakpoint
+CREATE INDEX `gpus_free` ON `gpus` (`hotkey`,`model_key`,`vram_mb`) WHERE claimed_by IS NULL AND gone_at IS NULL;--> statement-breakpoint
 CREATE INDEX `gpus_uuid` ON `gpus` (`uuid`);--> statement-breakpoint
 CREATE TABLE `api_keys` (
 	`id` text PRIMARY KEY NOT NULL,

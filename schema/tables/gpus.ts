@@ -25,7 +25,7 @@ export const gpus = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.hotkey, t.uuid] }),
     index('gpus_free')
-      .on(t.modelKey, t.hotkey, t.vramMb)
+      .on(t.hotkey, t.modelKey, t.vramMb)
       .where(sql`claimed_by IS NULL AND gone_at IS NULL`),
     index('gpus_uuid').on(t.uuid),
   ],

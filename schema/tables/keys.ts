@@ -1,8 +1,6 @@
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Scope } from '../keys.ts'
 import { ms } from './columns.ts'
-
-export const SCOPES = ['client', 'admin'] as const
-export type Scope = (typeof SCOPES)[number]
 
 /** API keys. Only the hash of the secret half is kept. */
 export const apiKeys = sqliteTable(

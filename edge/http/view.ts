@@ -1,0 +1,51 @@
+import type { AllocationView } from '../../schema/allocation.ts'
+import { shown } from '../../schema/shown.ts'
+import { fingerprint, knownHosts } from '../../schema/ssh.ts'
+import type { Shown } from '../store/allocations.ts'
+
+const iso = (ms: number) => new Date(ms).toISOString()
+const isoOrNull = (ms: number | null) => (ms === null ? null : iso(ms))
+
+/** What a client sees of an allocation. The state is computed here, never stored. */
+export function allocationView({ row, gpus, driver, simulated }: Shown): AllocationView {
+  const state = shown(row)
+  const current = row.factIncarnation === row.incarnation
+  const ended = state === 'ended' ? (row.endedAt ?? row.factAt) : row.endedAt
+  return {
+    id: row.id,
+    name: row.name,
+    state,
+    hotkey: row.hotkey,
+    gpus,
+    image: row.spec.image,
+    simulated,
+    driver,
+    endpoint: current ? endpoint(row) : null,
+    progress: current ? row.progress : null,
+    error: current ? row.error : null,
+    tried: row.tried.map((t) => ({ hotkey: t.hotkey, reason: t.reason, at: iso(t.at) })),
+    incarnation: row.incarnation,
+    generation: row.generation,
+    observed_generation: row.observedGeneration,
+    created_at: iso(row.createdAt),
+    ready_at: isoOrNull(row.readyAt),
+    expires_at: iso(row.expiresAt),
+    ended_at: isoOrNull(ended),
+    end_reason: row.stopReason,
+    trace_id: row.traceId,
+  }
+}
+
+function endpoint({ host, port, user, hostKey, hostKeySignature }: Shown['row']): AllocationView['endpoint'] {
+  if (host === null || port === null || user === null || hostKey === null || hostKeySignature === null) return null
+  return {
+    host,
+    port,
+    user,
+    host_key: hostKey,
+    fingerprint: fingerprint(hostKey),
+    signature: hostKeySignature,
+    known_hosts: knownHosts(host, port, hostKey),
+    ssh_command: `ssh -p ${port} ${user}@${host}`,
+  }
+}

@@ -1,0 +1,59 @@
+import { sql } from 'drizzle-orm'
+import { FRESH_MS } from '../../schema/protocol.ts'
+import type { Spec } from '../../schema/tables/allocations.ts'
+import type { Candidate } from '../verbs/pick.ts'
+import { type Db, retrying } from './db.ts'
+
+/** More than `pick` keeps, so that ranking has something to choose from; bounded, so that a big market costs no more. */
+const READ_AT_MOST = 256
+
+type Row = { hotkey: string; modelKey: string; free: number; total: number; hostFree: number; warm: number; cpus: number; memoryMb: number; diskFreeMb: number }
+
+export type Wanted = Pick<Spec, 'gpu' | 'image' | 'hotkey'> & { nowMs: number; simulated: boolean }
+
+/** Which miners may take a new claim: admitted, healthy, recently proved alive, and holding nothing unheard of. */
+export function mayTake(nowMs: number, simulated: boolean) {
+  return sql`a.standing = 'active' AND a.role = 'miner' AND m.engine_ok = 1 AND m.gpu_error IS NULL AND m.held_since IS NULL
+    AND m.online <> 'unreachable' AND m.full_report_at > ${nowMs - FRESH_MS} AND (m.simulated = 0 OR ${Number(simulated)} = 1)`
+}
+
+/** Free GPUs that match, as conditions on `g`. */
+export function matches(gpu: Spec['gpu']) {
+  return sql`g.claimed_by IS NULL AND g.gone_at IS NULL
+    AND instr(g.model_key, ${(gpu.model ?? '').toLowerCase()}) > 0 AND g.vram_mb >= ${Math.floor((gpu.min_vram_gb ?? 0) * 1024)}`
+}
+
+/**
+ * Hosts with enough free GPUs of one model. Reads outside the write lock, so it may be out of date: the claim checks again.
+ * @param from hotkeys are read from here upward, so that a big market is sampled evenly; '' reads from the first
+ */
+export async function candidates(db: Db, wanted: Wanted, from: string): Promise<Candidate[]> {
+  const atLeast = wanted.gpu.count === 'all' ? 1 : wanted.gpu.count
+  const query = sql`
+    SELECT f.hotkey AS hotkey, f.model_key AS modelKey, f.free AS free, i.warm AS warm,
+      (SELECT count(*) FROM gpus t WHERE t.hotkey = f.hotkey AND t.gone_at IS NULL) AS total,
+      (SELECT count(*) FROM gpus t WHERE t.hotkey = f.hotkey AND t.gone_at IS NULL AND t.claimed_by IS NULL) AS hostFree,
+      m.cpus AS cpus, m.memory_mb AS memoryMb, m.disk_free_mb AS diskFreeMb
+    FROM (
+      SELECT g.hotkey, g.model_key, count(*) AS free FROM gpus g
+      WHERE ${matches(wanted.gpu)} AND g.hotkey >= ${from} ${wanted.hotkey ? sql`AND g.hotkey = ${wanted.hotkey}` : sql``}
+      GROUP BY g.hotkey, g.model_key HAVING count(*) >= ${atLeast} ORDER BY g.hotkey, g.model_key
+    ) f
+    JOIN miners m ON m.hotkey = f.hotkey
+    JOIN agents a ON a.hotkey = f.hotkey
+    JOIN miner_images i ON i.hotkey = f.hotkey AND i.reference = ${wanted.image}
+    WHERE ${mayTake(wanted.nowMs, wanted.simulated)} ${wanted.gpu.count === 'all' ? sql`AND hostFree = total` : sql``}
+    LIMIT ${READ_AT_MOST}`
+  const rows = await retrying(() => db.all<Row>(query))
+  return rows.map((r) => ({ ...r, warm: r.warm === 1 }))
+}
+
+/** Images that at least one admitted miner runs, most offered first. */
+export async function offeredImages(db: Db): Promise<string[]> {
+  const rows = await retrying(() =>
+    db.all<{ reference: string }>(sql`
+      SELECT i.reference AS reference FROM miner_images i JOIN agents a ON a.hotkey = i.hotkey
+      WHERE a.standing = 'active' GROUP BY i.reference ORDER BY count(*) DESC, i.reference LIMIT 20`),
+  )
+  return rows.map((r) => r.reference)
+}

@@ -1,0 +1,67 @@
+import { type Client, createClient, type InValue } from '@libsql/client/web'
+import type { SQL } from 'drizzle-orm'
+import type { LibSQLDatabase } from 'drizzle-orm/libsql'
+import { drizzle } from 'drizzle-orm/libsql/web'
+import { SQLiteAsyncDialect } from 'drizzle-orm/sqlite-core'
+import { Problem } from '../../schema/problem.ts'
+import * as tables from '../../schema/tables/index.ts'
+
+export type Db = LibSQLDatabase<typeof tables> & { $client: Client }
+
+/** One client a request: @libsql/client's queue resolves promises across request contexts when it is shared. */
+export function openDb(url: string, token: string | undefined): Db {
+  return drizzle(createClient({ url, ...(token && { authToken: token }) }), { schema: tables, casing: 'snake_case' })
+}
+
+const ATTEMPTS = 7
+const BASE_MS = 15
+
+/**
+ * Runs database work again while the server is busy, throttles, or drops the line.
+ * After a write a lost answer is ambiguous, so `work` must be safe to repeat: every batch here is guarded by an id or a token.
+ * Throws `database_unavailable` when it stays away, and any other error as it is.
+ */
+export async function retrying<T>(work: () => Promise<T>): Promise<T> {
+  for (let n = 1; ; n++) {
+    try {
+      return await work()
+    } catch (e) {
+      if (!isPassing(e)) throw e
+      if (n === ATTEMPTS) throw new Problem('database_unavailable', undefined, {}, e)
+      await new Promise((done) => setTimeout(done, BASE_MS * 2 ** n * (0.5 + Math.random())))
+    }
+  }
+}
+
+/** Busy, throttled, or unreachable: worth another try. Looks through the wrappers of drizzle and the client. */
+function isPassing(e: unknown): boolean {
+  for (let at: unknown = e, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    const code = 'code' in at ? String(at.code) : ''
+    const status = 'status' in at ? Number(at.status) : 0
+    if (code === 'SQLITE_BUSY' || code === 'TRANSACTION_TIMEOUT' || status === 429 || status >= 500) return true
+    if (/network connection lost|fetch failed|socket|ECONNREFUSED|ECONNRESET|disconnected/i.test(at.message)) return true
+  }
+  return false
+}
+
+const dialect = new SQLiteAsyncDialect({ casing: 'snake_case' })
+
+/**
+ * Runs statements as one write transaction in one HTTP request; all of them or none.
+ * @returns rows of each statement, in order, column names as the statement gives them
+ */
+export async function write(db: Db, statements: SQL[]): Promise<Record<string, unknown>[][]> {
+  const compiled = statements.map((s) => {
+    const query = dialect.sqlToQuery(s)
+    return { sql: query.sql, args: query.params.map(bindable) }
+  })
+  const results = await retrying(() => db.$client.batch(compiled, 'write'))
+  return results.map((r) => r.rows.map((row) => ({ ...row })))
+}
+
+/** The client binds every number as REAL; whole ones must stay whole in JSON and text. */
+function bindable(value: unknown): InValue {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return value
+  throw new TypeError(`cannot bind ${typeof value}`)
+}

@@ -1,0 +1,74 @@
+import { sql } from 'drizzle-orm'
+import { FRESH_MS } from '../../schema/protocol.ts'
+import { type Db, retrying } from './db.ts'
+
+export type OfferQuery = {
+  model?: string | undefined
+  min_vram_gb?: number | undefined
+  free?: number | undefined
+  image?: string | undefined
+  hotkey?: string | undefined
+  limit: number
+}
+
+export type OfferRow = {
+  hotkey: string
+  model: string
+  vramMb: number
+  total: number
+  free: number
+  driver: 'docker' | 'box'
+  isolation: string
+  simulated: number
+  images: string
+  provedAt: number | null
+}
+
+/** GPUs on the market by host and model: admitted, healthy hosts only, fullest free first. */
+export async function offers(db: Db, q: OfferQuery, nowMs: number): Promise<OfferRow[]> {
+  return retrying(() =>
+    db.all<OfferRow>(sql`
+      SELECT g.hotkey AS hotkey, g.model AS model, g.vram_mb AS vramMb, count(*) AS total, sum(g.claimed_by IS NULL) AS free, m.driver AS driver, m.isolation AS isolation,
+        m.simulated AS simulated, min(g.proved_at) AS provedAt,
+        (SELECT json_group_array(json_object('reference', i.reference, 'warm', json(CASE WHEN i.warm THEN 'true' ELSE 'false' END))) FROM miner_images i WHERE i.hotkey = g.hotkey) AS images
+      FROM gpus g JOIN miners m ON m.hotkey = g.hotkey JOIN agents a ON a.hotkey = g.hotkey
+      WHERE g.gone_at IS NULL AND instr(g.model_key, ${(q.model ?? '').toLowerCase()}) > 0 AND g.vram_mb >= ${Math.floor((q.min_vram_gb ?? 0) * 1024)}
+        AND a.standing = 'active' AND a.role = 'miner' AND m.engine_ok = 1 AND m.full_report_at > ${nowMs - FRESH_MS}
+        ${q.hotkey ? sql`AND g.hotkey = ${q.hotkey}` : sql``}
+        ${q.image ? sql`AND EXISTS (SELECT 1 FROM miner_images i WHERE i.hotkey = g.hotkey AND i.reference = ${q.image})` : sql``}
+      GROUP BY g.hotkey, g.model, g.vram_mb HAVING sum(g.claimed_by IS NULL) >= ${q.free ?? 0}
+      ORDER BY free DESC, g.hotkey, g.model LIMIT ${q.limit}`),
+  )
+}
+
+export type MinerRow = {
+  hotkey: string
+  standing: 'active' | 'draining'
+  engineOk: number
+  fullReportAt: number | null
+  total: number
+  free: number
+  models: string
+  driver: 'docker' | 'box'
+  isolation: string
+  simulated: number
+  version: string
+  protocol: number
+  registeredAt: number
+  reportAt: number | null
+}
+
+/** Registered miners, by hotkey, after `after`. */
+export async function miners(db: Db, q: { hotkey?: string | undefined; after?: string | undefined; limit: number }): Promise<MinerRow[]> {
+  return retrying(() =>
+    db.all<MinerRow>(sql`
+      SELECT m.hotkey AS hotkey, a.standing AS standing, m.engine_ok AS engineOk, m.full_report_at AS fullReportAt, m.driver AS driver, m.isolation AS isolation,
+        m.simulated AS simulated, m.version AS version, m.protocol AS protocol, m.registered_at AS registeredAt, m.report_at AS reportAt,
+        (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS total,
+        (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NULL) AS free,
+        (SELECT json_group_array(DISTINCT g.model) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS models
+      FROM miners m JOIN agents a ON a.hotkey = m.hotkey
+      WHERE a.standing <> 'removed' AND m.hotkey > ${q.after ?? ''} ${q.hotkey ? sql`AND m.hotkey = ${q.hotkey}` : sql``}
+      ORDER BY m.hotkey LIMIT ${q.limit}`),
+  )
+}

@@ -1,0 +1,157 @@
+import { sql, type SQL } from 'drizzle-orm'
+import type { AllocateInput } from '../../schema/allocation.ts'
+import { encodeHotkey } from '../../schema/hotkey.ts'
+import { invalid, Problem } from '../../schema/problem.ts'
+import { DEADLINE_MS, IDEMPOTENCY_MS } from '../../schema/protocol.ts'
+import type { Spec } from '../../schema/tables/allocations.ts'
+import type { Caller } from '../caller.ts'
+import type { Ctx } from '../ctx.ts'
+import { byIdempotencyKey, usageOf, type AllocationRow } from '../store/allocations.ts'
+import { candidates, offeredImages } from '../store/candidates.ts'
+import { countGpus, firstThatHolds, raiseWish, takeGpus } from '../store/claims.ts'
+import { write } from '../store/db.ts'
+import { tell } from '../store/events.ts'
+import { pick, type Candidate, type Pick } from './pick.ts'
+
+/** Between reading candidates and claiming one, others claim too; this many rounds make losing every one unlikely. */
+const ROUNDS = 5
+
+export type Allocate = { caller: Caller; input: AllocateInput; idempotencyKey: string | undefined }
+
+/**
+ * Claims GPUs for a client: all that were asked for, of one miner, or none.
+ * With an Idempotency-Key the first allocation of that key is given back, in whatever state it is.
+ * Throws `idempotency_mismatch`, `quota_exceeded`, `image_not_offered`, `no_capacity`.
+ */
+export async function allocate(ctx: Ctx, { caller, input, idempotencyKey }: Allocate): Promise<{ id: string; replayed: boolean }> {
+  if (input.lease_hours > caller.quota.maxLeaseHours) throw invalid('lease_hours', `this key may lease ${caller.quota.maxLeaseHours} hours at most`)
+  const spec = specOf(input, ctx.config.DEFAULT_IMAGE)
+  const bodyHash = await hashOf(input)
+  const replay = idempotencyKey === undefined ? null : await replayed(ctx, caller, idempotencyKey, bodyHash)
+  if (replay) return replay
+
+  const id = ctx.newId('al')
+  for (let round = 0; round < ROUNDS; round++) {
+    const found = await findCandidates(ctx, spec)
+    const picks = pick(spec, found, new Set(), id)
+    if (picks.length === 0) throw await noRoom(ctx, spec)
+    const claimed = await claim(ctx, { id, caller, input, spec, picks, idempotencyKey, bodyHash })
+    if (claimed) {
+      ctx.defer('wake', ctx.hub(claimed.hotkey).wake(claimed.hotkey))
+      ctx.defer('look_at', ctx.hub(claimed.hotkey).lookAt(id, claimed.deadlineAt))
+      ctx.log.info('allocated', { allocation: id, hotkey: claimed.hotkey, tenant: caller.tenant })
+      return { id, replayed: false }
+    }
+    const other = idempotencyKey === undefined ? null : await replayed(ctx, caller, idempotencyKey, bodyHash)
+    if (other) return other
+    await refuseOverQuota(ctx, caller, spec, picks)
+  }
+  throw new Problem('no_capacity', 'every matching host was taken while this request ran; try again')
+}
+
+function specOf(input: AllocateInput, defaultImage: string): Spec {
+  const { gpu, host, hotkey, image = defaultImage, env, init, ready_by_s } = input
+  return { gpu, host, hotkey, image, env, init, ready_by_s }
+}
+
+/** SHA-256 of the parsed body with its keys in order, so that spelling differences do not make another body. */
+async function hashOf(input: unknown): Promise<string> {
+  const text = JSON.stringify(input, (_, v: unknown) =>
+    v !== null && typeof v === 'object' && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1))) : v,
+  )
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return [...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, '0')).join('')
+}
+
+async function replayed(ctx: Ctx, caller: Caller, key: string, bodyHash: string): Promise<{ id: string; replayed: true } | null> {
+  const row = await byIdempotencyKey(ctx.db, caller.tenant, key)
+  if (!row || row.createdAt < ctx.now() - IDEMPOTENCY_MS) return null
+  if (row.bodyHash !== bodyHash) throw new Problem('idempotency_mismatch', `this Idempotency-Key made ${row.id} from another body; use a new key`)
+  return { id: row.id, replayed: true }
+}
+
+/** A sample from a random place first; the whole market when the sample has nothing. */
+export async function findCandidates(ctx: Ctx, spec: Spec): Promise<Candidate[]> {
+  const wanted = { ...spec, nowMs: ctx.now(), simulated: ctx.config.ENVIRONMENT === 'development' }
+  const from = encodeHotkey(crypto.getRandomValues(new Uint8Array(32)))
+  const above = await candidates(ctx.db, wanted, from)
+  return above.length >= SAMPLE_ENOUGH ? above : candidates(ctx.db, wanted, '')
+}
+const SAMPLE_ENOUGH = 64
+
+type Claim = { id: string; caller: Caller; input: AllocateInput; spec: Spec; picks: Pick[]; idempotencyKey: string | undefined; bodyHash: string }
+
+async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: number } | null> {
+  const now = ctx.now()
+  const readyBy = now + c.spec.ready_by_s * 1000
+  const deadlineAt = Math.min(now + DEADLINE_MS.acknowledge, readyBy)
+  const whole = c.spec.gpu.count === 'all'
+  const row = insertOf({
+    id: c.id,
+    purpose: 'rent',
+    holder: c.caller.tenant,
+    keyId: c.caller.keyId,
+    name: c.input.name ?? null,
+    idempotencyKey: c.idempotencyKey ?? null,
+    bodyHash: c.bodyHash,
+    traceId: ctx.trace,
+    createdAt: now,
+    sshKeys: c.input.ssh_keys,
+    expiresAt: now + Math.round(c.input.lease_hours * 3600_000),
+    spec: c.spec,
+    exclusive: whole,
+    readyBy,
+    deadlineAt,
+  })
+  const results = await write(ctx.db, [
+    sql`UPDATE allocations SET idempotency_key = NULL WHERE holder = ${c.caller.tenant} AND idempotency_key = ${c.idempotencyKey ?? ''} AND created_at < ${now - IDEMPOTENCY_MS}`,
+    sql`${row} FROM (${firstThatHolds(c.picks, c.spec, now, ctx.config.ENVIRONMENT === 'development')}) c WHERE ${withinQuota(c.caller)} ON CONFLICT DO NOTHING`,
+    takeGpus(c.id, 1, c.picks, c.spec, now),
+    countGpus(c.id, 1),
+    raiseWish(sql`SELECT hotkey FROM allocations WHERE id = ${c.id}`),
+    tell(c.id, 'allocated', now, {}, sql`NOT EXISTS (SELECT 1 FROM events e WHERE e.allocation_id = a.id)`),
+    sql`SELECT hotkey FROM allocations WHERE id = ${c.id}`,
+  ])
+  const hotkey = results.at(-1)?.[0]?.['hotkey']
+  return typeof hotkey === 'string' ? { hotkey, deadlineAt } : null
+}
+
+type Identity = 'id' | 'purpose' | 'holder' | 'keyId' | 'name' | 'idempotencyKey' | 'bodyHash' | 'traceId' | 'createdAt'
+type FirstWish = 'sshKeys' | 'expiresAt' | 'spec' | 'exclusive' | 'readyBy' | 'deadlineAt'
+type NewRow = { [K in Identity | FirstWish]: AllocationRow[K] }
+
+/** Generation and incarnation begin at 1; host, limits and number of GPUs come from the pick `c` that held. */
+function insertOf(r: NewRow): SQL {
+  return sql`
+    INSERT INTO allocations (id, purpose, holder, key_id, name, idempotency_key, body_hash, trace_id, created_at, desired, generation, incarnation,
+      ssh_keys, expires_at, spec, limits, hotkey, exclusive, gpu_want, gpu_got, tried, ready_by, deadline_at)
+    SELECT ${r.id}, ${r.purpose}, ${r.holder}, ${r.keyId}, ${r.name}, ${r.idempotencyKey}, ${r.bodyHash}, ${r.traceId}, ${r.createdAt}, 'run', 1, 1,
+      ${JSON.stringify(r.sshKeys)}, ${r.expiresAt}, ${JSON.stringify(r.spec)}, c.limits, c.hotkey, ${Number(r.exclusive)}, c.take, 0, '[]', ${r.readyBy}, ${r.deadlineAt}`
+}
+
+function withinQuota({ keyId, quota }: Caller): SQL {
+  const held = sql`FROM allocations q WHERE q.key_id = ${keyId} AND q.desired <> 'stop'`
+  return sql`(SELECT count(*) ${held}) < ${quota.maxAllocations} AND (SELECT coalesce(sum(q.gpu_want), 0) ${held}) + c.take <= ${quota.maxGpus}`
+}
+
+async function refuseOverQuota(ctx: Ctx, caller: Caller, spec: Spec, picks: Pick[]): Promise<void> {
+  const used = await usageOf(ctx.db, caller.keyId)
+  const { maxAllocations, maxGpus } = caller.quota
+  if (used.allocations >= maxAllocations)
+    throw new Problem('quota_exceeded', `this key holds ${used.allocations} of ${maxAllocations} allocations; release one`)
+  const take = spec.gpu.count === 'all' ? Math.min(...picks.map((p) => p.take)) : spec.gpu.count
+  if (used.gpus + take > maxGpus) throw new Problem('quota_exceeded', `this key holds ${used.gpus} of ${maxGpus} GPUs and asks for ${take} more`)
+}
+
+async function noRoom(ctx: Ctx, spec: Spec): Promise<Problem> {
+  const offered = await offeredImages(ctx.db)
+  if (offered.length > 0 && !offered.includes(spec.image)) {
+    return new Problem('image_not_offered', `no miner runs ${spec.image}`, {
+      errors: [{ field: 'image', message: `choose one of: ${offered.join(', ')}` }],
+      allowed: offered,
+    })
+  }
+  const { count, model, min_vram_gb } = spec.gpu
+  const what = [`${count} GPU(s)`, model && `of model "${model}"`, min_vram_gb && `with ${min_vram_gb} GiB each`, spec.hotkey && `on ${spec.hotkey}`]
+  return new Problem('no_capacity', `no host has ${what.filter(Boolean).join(' ')} free right now; see GET /v1/gpus`)
+}

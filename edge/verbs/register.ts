@@ -1,0 +1,59 @@
+import { sql, type SQL } from 'drizzle-orm'
+import type { HostFacts } from '../../schema/miner.ts'
+import { Problem } from '../../schema/problem.ts'
+import { INSTALL_SILENCE_MS, PROTOCOL, PROTOCOL_OLDEST } from '../../schema/protocol.ts'
+import type { Registration } from '../../schema/sync.ts'
+import type { Ctx } from '../ctx.ts'
+import { write } from '../store/db.ts'
+import { hardware } from '../store/hardware.ts'
+import { standingOf, type Standing } from '../store/wishes.ts'
+
+export type Register = { hotkey: string; registration: Registration }
+
+/** Simulated GPUs and hosts that keep nobody apart are for development only. Throws `refused_facts`. */
+export function acceptable(ctx: Ctx, facts: HostFacts): void {
+  if (ctx.config.ENVIRONMENT === 'development') return
+  if (facts.simulated) throw new Problem('refused_facts', 'this edge takes no simulated GPUs; drop --simulate-gpu')
+  if (facts.driver === 'box') throw new Problem('refused_facts', 'this edge takes no hosts without container isolation; install Docker')
+}
+
+/**
+ * Binds a hotkey to an install and takes the first facts. The same install may register again at any time;
+ * another one only while no allocation lives there and the first was silent for ten minutes.
+ * Throws `agent_too_old`, `wrong_role`, `not_admitted`, `agent_conflict`, `refused_facts`, `invalid_request`.
+ */
+export async function register(ctx: Ctx, { hotkey, registration: r }: Register): Promise<{ protocol: number; epoch: number; server_time_ms: number }> {
+  if (r.protocol < PROTOCOL_OLDEST) throw new Problem('agent_too_old', `this edge speaks protocol ${PROTOCOL_OLDEST} to ${PROTOCOL}`)
+  if (r.role !== 'miner') throw new Problem('wrong_role', 'only miners register so far')
+  const { facts } = r
+  if (!facts) throw new Problem('invalid_request', 'facts: a miner registers with its facts', { errors: [{ field: 'facts', message: 'required for a miner' }] })
+  acceptable(ctx, facts)
+  const now = ctx.now()
+  const results = await write(ctx.db, [
+    bind(hotkey, r, facts, now),
+    ...hardware({ hotkey, facts, nowMs: now, guard: sql`EXISTS (SELECT 1 FROM miners g WHERE g.hotkey = ${hotkey} AND g.install = ${r.install})` }),
+    standingOf(hotkey),
+  ])
+  const standing = results.at(-1)?.[0] as Standing | undefined
+  if (!standing || standing.standing === 'removed') throw new Problem('not_admitted')
+  if (standing.role !== 'miner') throw new Problem('wrong_role', `this hotkey is a ${standing.role}`)
+  if (standing.install !== r.install) {
+    throw new Problem('agent_conflict', `install ${standing.install} speaks for this hotkey; stop that agent and wait ten minutes with nothing rented there`)
+  }
+  ctx.log.info('registered', { hotkey, install: r.install, version: r.version })
+  return { protocol: Math.min(PROTOCOL, r.protocol), epoch: standing.epoch, server_time_ms: now }
+}
+
+function bind(hotkey: string, r: Registration, f: HostFacts, now: number): SQL {
+  return sql`
+    INSERT INTO miners (hotkey, install, protocol, version, driver, isolation, simulated, address, cpus, memory_mb, disk_free_mb, gpu_error, registered_at, full_report_at)
+    SELECT a.hotkey, ${r.install}, ${r.protocol}, ${r.version}, ${f.driver}, ${f.isolation}, ${Number(f.simulated)}, ${f.address}, ${f.cpus}, ${f.memory_mb}, ${f.disk_free_mb},
+      ${f.gpu.status === 'failed' ? f.gpu.message : null}, ${now}, ${now}
+    FROM agents a WHERE a.hotkey = ${hotkey} AND a.role = 'miner' AND a.standing <> 'removed'
+    ON CONFLICT (hotkey) DO UPDATE SET install = excluded.install, seq = CASE WHEN install = excluded.install THEN seq ELSE 0 END, protocol = excluded.protocol,
+      version = excluded.version, driver = excluded.driver, isolation = excluded.isolation, simulated = excluded.simulated, address = excluded.address, cpus = excluded.cpus,
+      memory_mb = excluded.memory_mb, disk_free_mb = excluded.disk_free_mb, gpu_error = excluded.gpu_error, registered_at = excluded.registered_at,
+      full_report_at = excluded.full_report_at
+    WHERE install = excluded.install OR (coalesce(report_at, registered_at) < ${now - INSTALL_SILENCE_MS}
+      AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.hotkey = excluded.hotkey AND c.freed_at IS NULL))`
+}

@@ -1,0 +1,24 @@
+import { sql } from 'drizzle-orm'
+import { Problem } from '../../schema/problem.ts'
+import type { Ctx } from '../ctx.ts'
+import { allocationOf } from '../store/allocations.ts'
+import { raiseWish } from '../store/claims.ts'
+import { write } from '../store/db.ts'
+import { tell } from '../store/events.ts'
+
+/** Asks for an end. Idempotent: releasing what already stops or ended changes nothing. Throws `not_found`. */
+export async function release(ctx: Ctx, { holder, id }: { holder: string; id: string }): Promise<void> {
+  const found = await allocationOf(ctx.db, holder, id)
+  if (!found) throw new Problem('not_found', `no allocation ${id}`)
+  if (found.row.desired === 'stop') return
+  const now = ctx.now()
+  const [stopped] = await write(ctx.db, [
+    sql`UPDATE allocations SET desired = 'stop', stop_reason = 'released', stop_at = ${now}, generation = generation + 1, deadline_at = NULL
+      WHERE id = ${id} AND desired <> 'stop' RETURNING hotkey`,
+    raiseWish(sql`SELECT hotkey FROM allocations WHERE id = ${id}`),
+    tell(id, 'stop_asked', now, { reason: 'released' }, sql`a.stop_at = ${now}`),
+  ])
+  const hotkey = stopped?.[0]?.['hotkey']
+  if (typeof hotkey === 'string') ctx.defer('wake', ctx.hub(hotkey).wake(hotkey))
+  ctx.log.info('released', { allocation: id })
+}
