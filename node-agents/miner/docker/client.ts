@@ -1,0 +1,145 @@
+import Docker from 'dockerode'
+import { DriverError } from '../../core/ports.ts'
+import { driverError, givenUp, statusOf, textOf } from './errors.ts'
+
+/** The only file that knows the SDK. Every call ends: by its answer, by the caller's signal or by its own deadline. */
+
+export type CreateOptions = Docker.ContainerCreateOptions
+export type Row = Pick<Docker.ContainerInfo, 'Id' | 'Labels' | 'State' | 'Status'>
+export type Filters = Record<string, string[]>
+
+/** Milliseconds. Starting waits for GPU hooks, removing for a tree of files. */
+const DEADLINE = { ask: 30_000, start: 120_000, remove: 120_000 }
+
+export type Engine = ReturnType<typeof connect>
+
+async function ask<T>(deadlineMs: number, signal: AbortSignal | undefined, request: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  const deadline = AbortSignal.timeout(deadlineMs)
+  const either = signal ? AbortSignal.any([signal, deadline]) : deadline
+  // The SDK never settles when the engine dies in the middle of an answer, so the signal ends the wait itself.
+  const aborted = new Promise<never>((_, reject) => either.addEventListener('abort', () => reject(either.reason), { once: true }))
+  try {
+    either.throwIfAborted()
+    return await Promise.race([request(either), aborted])
+  } catch (error) {
+    if (signal?.aborted) throw givenUp(signal)
+    if (deadline.aborted) throw new DriverError('away', `the engine did not answer within ${deadlineMs / 1000} s`, error)
+    throw driverError(error)
+  }
+}
+
+/** Answers that mean "that is already so". */
+const unless = (statuses: number[]) => (error: unknown) => {
+  if (!statuses.includes(statusOf(error) ?? 0)) throw error
+}
+
+/** @param socket path of the engine's socket; without it DOCKER_HOST says where the engine is, else /var/run/docker.sock */
+export function connect(socket?: string) {
+  const path = socket ?? (process.env['DOCKER_HOST'] ? undefined : '/var/run/docker.sock')
+  const docker = path === undefined ? new Docker() : new Docker({ socketPath: path.replace(/^unix:\/\//, ''), host: undefined })
+  return { ...images(docker), ...containers(docker), ...execs(docker) }
+}
+
+function images(docker: Docker) {
+  return {
+    info: (signal?: AbortSignal) => ask(DEADLINE.ask, signal, async (): Promise<{ ServerVersion: string; SecurityOptions: string[] | null }> => docker.info()),
+
+    /** Environment an image brings along ("NAME=value"), or null when the image is not here. */
+    imageEnv: (reference: string, signal?: AbortSignal) =>
+      ask(DEADLINE.ask, signal, async () => {
+        try {
+          return (await docker.getImage(reference).inspect()).Config.Env ?? []
+        } catch (error) {
+          unless([404])(error)
+          return null
+        }
+      }),
+
+    /** Newline-delimited rows of a pull. Up to the first of them takes as long as the registry does. */
+    pull: (reference: string, abortSignal: AbortSignal) => docker.pull(reference, { abortSignal }),
+
+    /** Newline-delimited events, without end. */
+    events: (filters: Filters, abortSignal: AbortSignal) => docker.getEvents({ filters, abortSignal }),
+  }
+}
+
+function containers(docker: Docker) {
+  return {
+    list: (filters: Filters, signal?: AbortSignal): Promise<Row[]> =>
+      ask(DEADLINE.ask, signal, (abortSignal) => docker.listContainers({ all: true, filters, abortSignal })),
+
+    /** Resolves with the new id, or null when the name is taken. Cannot be aborted: a create given up half-way may still happen. */
+    create: (options: CreateOptions) =>
+      ask(DEADLINE.ask, undefined, async (abortSignal) => {
+        try {
+          return (await docker.createContainer({ ...options, abortSignal })).id
+        } catch (error) {
+          if (statusOf(error) === 409 && /name .* is already in use/.test(textOf(error))) return null
+          throw error
+        }
+      }),
+
+    /** Labels and state of the container that holds a name. */
+    inspect: (name: string, signal?: AbortSignal): Promise<Row> =>
+      ask(DEADLINE.ask, signal, async (abortSignal) => {
+        const { Id, Config, State } = await docker.getContainer(name).inspect({ abortSignal })
+        return { Id, Labels: Config.Labels, State: State.Status, Status: '' }
+      }),
+
+    /** Unpacks a tar at /. */
+    put: (id: string, tar: Buffer, signal?: AbortSignal) =>
+      ask(DEADLINE.ask, signal, async (abortSignal) => void (await docker.getContainer(id).putArchive(tar, { path: '/', abortSignal }))),
+
+    start: (id: string, signal?: AbortSignal) =>
+      ask(
+        DEADLINE.start,
+        signal,
+        async (abortSignal) =>
+          void (await docker
+            .getContainer(id)
+            .start({ abortSignal })
+            .catch(unless([304]))),
+      ),
+
+    unpause: (id: string) => ask(DEADLINE.ask, undefined, async (abortSignal) => void (await docker.getContainer(id).unpause({ abortSignal }))),
+
+    /** Terminates, then kills after the grace. @param graceS seconds */
+    stop: (id: string, graceS: number) =>
+      ask(
+        DEADLINE.start,
+        undefined,
+        async (abortSignal) =>
+          void (await docker
+            .getContainer(id)
+            .stop({ t: graceS, abortSignal })
+            .catch(unless([304]))),
+      ),
+
+    /** Kills and removes with its volumes. Resolves false when another removal is still at it. */
+    remove: (id: string) =>
+      ask(DEADLINE.remove, undefined, async (abortSignal) => {
+        try {
+          await docker.getContainer(id).remove({ force: true, v: true, abortSignal })
+          return true
+        } catch (error) {
+          if (statusOf(error) === 409 && /already in progress/.test(textOf(error))) return false
+          unless([404])(error)
+          return true
+        }
+      }),
+  }
+}
+
+function execs(docker: Docker) {
+  return {
+    /** Starts argv inside; resolves with its id and its output as multiplexed frames. */
+    exec: (id: string, Cmd: string[], Env: string[], signal: AbortSignal) =>
+      ask(DEADLINE.ask, signal, async (abortSignal) => {
+        const exec = await docker.getContainer(id).exec({ Cmd, Env, AttachStdout: true, AttachStderr: true, abortSignal })
+        return { id: exec.id, output: await exec.start({ hijack: true, stdin: false }) }
+      }),
+
+    /** Exit code, or null while it runs. */
+    exitCode: (execId: string) => ask(DEADLINE.ask, undefined, async (abortSignal) => (await docker.getExec(execId).inspect({ abortSignal })).ExitCode),
+  }
+}

@@ -1,0 +1,71 @@
+import { DriverError, type ContainerSpec, type Owner } from '../../core/ports.ts'
+import { sshArchive } from './archive.ts'
+import type { Engine } from './client.ts'
+import { driverError, givenUp, textOf } from './errors.ts'
+import { containerOf, nameOf } from './labels.ts'
+import { createOptions } from './spec.ts'
+
+type Port = { port: number }
+
+/** A half-made container goes, whatever happened to it; if even that fails, both causes are told. */
+async function undo(engine: Engine, id: string, cause: unknown): Promise<void> {
+  try {
+    await engine.remove(id)
+  } catch (error) {
+    const first = driverError(cause)
+    throw new DriverError(first.code, `${first.message}; and it could not be removed: ${textOf(error)}`.slice(0, 1000), cause)
+  }
+}
+
+/** The name is taken: a start of ours that was not heard to its end, or somebody else's. */
+async function adopt(engine: Engine, owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<Port | 'again'> {
+  const row = await engine.inspect(nameOf(spec), signal)
+  const found = containerOf(owner, row)
+  if (!found) throw new DriverError('engine_error', `the name ${nameOf(spec)} belongs to a container that is not ours`)
+  if (found.state === 'created') {
+    // It never ran, so nobody has anything in it; and its files may be missing.
+    await engine.remove(row.Id)
+    return 'again'
+  }
+  if (found.hostKey !== spec.hostKey) throw new DriverError('engine_error', `${nameOf(spec)} already exists with another host key`)
+  if (found.state === 'exited') await engine.start(row.Id, signal)
+  return { port: found.port }
+}
+
+/** One try at one port. @returns null when the port is taken */
+async function tryPort(
+  engine: Engine,
+  owner: Owner,
+  spec: ContainerSpec,
+  bindAddress: string,
+  port: number,
+  signal?: AbortSignal,
+): Promise<Port | 'again' | null> {
+  // Both at once: the archive needs the image's environment, and creating takes longer than asking for it.
+  const [created, image] = await Promise.allSettled([engine.create(createOptions(owner, spec, port, bindAddress)), engine.imageEnv(spec.image, signal)])
+  if (created.status === 'rejected') throw created.reason
+  const id = created.value
+  if (id === null) return adopt(engine, owner, spec, signal)
+  try {
+    if (image.status === 'rejected') throw image.reason
+    await engine.put(id, await sshArchive(spec, image.value ?? []), signal)
+    await engine.start(id, signal)
+    return { port }
+  } catch (error) {
+    await undo(engine, id, error)
+    if (driverError(error).code === 'no_port') return null
+    throw error
+  }
+}
+
+/** Creates and starts on the first free port; whatever fails leaves nothing behind. @throws DriverError */
+export async function run(engine: Engine, owner: Owner, spec: ContainerSpec, bindAddress: string, signal?: AbortSignal): Promise<Port> {
+  for (const port of spec.ports) {
+    if (signal?.aborted) throw givenUp(signal)
+    let made = await tryPort(engine, owner, spec, bindAddress, port, signal)
+    if (made === 'again') made = await tryPort(engine, owner, spec, bindAddress, port, signal)
+    if (made === 'again') throw new DriverError('engine_error', `another agent makes ${nameOf(spec)} at the same time`)
+    if (made) return made
+  }
+  throw new DriverError('no_port', `none of ${spec.ports.length} ports is free at ${bindAddress}`)
+}
