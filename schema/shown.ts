@@ -39,6 +39,7 @@ function stopped(c: Columns): ShownState {
 
 const GAVE_UP: ReadonlySet<StopReason> = new Set(['no_capacity', 'not_ready', 'lost'])
 
+/** Under a wish to run, "failed" and "gone" are on their way to another miner, or to a wish that gave up. */
 const BY_PHASE: Record<Phase, ShownState> = {
   none: 'pending',
   pulling: 'starting',
@@ -47,6 +48,6 @@ const BY_PHASE: Record<Phase, ShownState> = {
   running: 'running',
   paused: 'paused',
   stopping: 'stopping',
-  gone: 'ended',
-  failed: 'failed',
+  gone: 'pending',
+  failed: 'pending',
 }

@@ -1,4 +1,4 @@
-import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { OpenAPIHono, type z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { Problem, problemBody, PROBLEMS, type FieldError, type ProblemCode } from '../../schema/problem.ts'
 import type { Caller } from '../caller.ts'
@@ -20,13 +20,14 @@ export function router() {
   })
 }
 
-type Issue = { path: PropertyKey[]; message: string; code?: string | undefined; keys?: unknown }
+type Issue = { path: PropertyKey[]; message: string; code?: string | undefined; keys?: unknown; issues?: readonly { message: string }[] }
 
 function fieldError(issue: Issue): FieldError {
   const field = issue.path.map(String).join('.')
   if (issue.code === 'unrecognized_keys' && Array.isArray(issue.keys))
     return { field: [field, String(issue.keys[0])].filter(Boolean).join('.'), message: 'unknown field' }
-  return { field: field || 'body', message: issue.message }
+  // What is wrong with the name of a record's entry stands one level down.
+  return { field: field || 'body', message: issue.code === 'invalid_key' ? (issue.issues?.[0]?.message ?? issue.message) : issue.message }
 }
 
 /** Response entries for the OpenAPI document, one a status. */

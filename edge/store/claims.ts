@@ -32,7 +32,7 @@ export function takeGpus(id: string, incarnation: number, picks: Pick[], spec: S
     JOIN json_each(${JSON.stringify(picks)}) k ON k.value ->> 'hotkey' = a.hotkey
     JOIN gpus g ON g.hotkey = a.hotkey AND ${ofModel}
     WHERE a.id = ${id} AND a.incarnation = ${incarnation} AND a.gpu_got = 0 AND ${matches(spec.gpu)}
-    ORDER BY g.idx LIMIT (SELECT gpu_want FROM allocations WHERE id = ${id})`
+    ORDER BY g.idx LIMIT coalesce((SELECT gpu_want FROM allocations WHERE id = ${id}), 0)`
 }
 
 /** Counts what was taken into the row; a CHECK refuses anything but all or nothing, and with it the whole batch. */

@@ -46,13 +46,12 @@ export function tellPhases(t: Taken): SQL {
 export function takeFacts(t: Taken): SQL {
   const { nowMs } = t
   return sql`
-    UPDATE allocations SET phase = f.phase, fact_incarnation = f.incarnation, observed_generation = f.observed_generation, observed_restart_n = f.restart_n,
+    UPDATE allocations AS a SET phase = f.phase, fact_incarnation = f.incarnation, observed_generation = f.observed_generation, observed_restart_n = f.restart_n,
       observed_keys_n = f.keys_n, error = nullif(f.error, 'null'), progress = nullif(f.progress, 'null'), host = f.host, port = f.port, user = f.user, host_key = f.host_key,
-      host_key_signature = f.signature, fact_at = ${nowMs}, acked_at = coalesce(acked_at, ${nowMs}),
-      ready_at = CASE WHEN f.phase = 'running' THEN coalesce(ready_at, ${nowMs}) ELSE ready_at END,
-      deadline_at = CASE WHEN deadline_at IS NULL OR f.phase = 'running' THEN NULL ELSE min(${nowMs + DEADLINE_MS.progress}, ready_by) END
-    FROM ${facts(t)} f JOIN allocations a ON ${about(t)}
-    WHERE allocations.id = a.id AND ${taken(t)} AND a.ended_at IS NULL AND (a.fact_incarnation <> f.incarnation OR a.phase <> f.phase
+      host_key_signature = f.signature, fact_at = ${nowMs}, acked_at = coalesce(a.acked_at, ${nowMs}),
+      ready_at = CASE WHEN f.phase = 'running' THEN coalesce(a.ready_at, ${nowMs}) ELSE a.ready_at END,
+      deadline_at = CASE WHEN a.deadline_at IS NULL OR f.phase = 'running' THEN NULL ELSE min(${nowMs + DEADLINE_MS.progress}, a.ready_by) END
+    FROM ${facts(t)} f WHERE ${about(t)} AND ${taken(t)} AND a.ended_at IS NULL AND (a.fact_incarnation <> f.incarnation OR a.phase <> f.phase
       OR a.observed_generation <> f.observed_generation OR a.observed_restart_n <> f.restart_n OR a.observed_keys_n <> f.keys_n
       OR coalesce(a.error, 'null') <> f.error OR coalesce(a.progress, 'null') <> f.progress OR a.host_key IS NOT f.host_key OR a.port IS NOT f.port OR a.host IS NOT f.host)
     RETURNING id, holder, phase, ready_at AS readyAt, desired`

@@ -27,7 +27,7 @@ export async function createKey(ctx: Ctx, { actor, input }: { actor: string; inp
 }
 
 export async function listKeys(ctx: Ctx): Promise<Row[]> {
-  const { secretHash, ...columns } = getTableColumns(apiKeys)
+  const { secretHash: _hash, ...columns } = getTableColumns(apiKeys)
   return retrying(() => ctx.db.select(columns).from(apiKeys).orderBy(desc(apiKeys.createdAt)).limit(1000))
 }
 

@@ -15,6 +15,8 @@ export type EdgeOptions = {
   /** Folder where Durable Objects keep their storage; memory only when absent. */
   persist?: string
   onLog?: (line: string) => void
+  /** Changes the built script, to inject a fault or take a guard away. */
+  rewrite?: (script: string) => string
 }
 
 export type RunningEdge = {
@@ -43,13 +45,13 @@ async function bundle(): Promise<string> {
 }
 
 /** Runs the Worker of wrangler.toml in a real workerd on loopback. */
-export async function startEdge({ vars, port = 0, persist, onLog }: EdgeOptions): Promise<RunningEdge> {
+export async function startEdge({ vars, port = 0, persist, onLog, rewrite = (script) => script }: EdgeOptions): Promise<RunningEdge> {
   const [script, { workerOptions }] = await Promise.all([bundle(), unstable_getMiniflareWorkerOptions(`${ROOT}/wrangler.toml`)])
   const { modulesRules: _rules, ...fromToml } = workerOptions
   const options = convertV4MiniflareOptions({
     ...fromToml,
     name: 'edge',
-    modules: [{ type: 'ESModule', path: 'index.js', contents: script }],
+    modules: [{ type: 'ESModule', path: 'index.js', contents: rewrite(script) }],
     bindings: Object.assign({}, fromToml.bindings, vars),
     host: '127.0.0.1',
     port,
