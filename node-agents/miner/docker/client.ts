@@ -101,6 +101,8 @@ function containers(docker: Docker) {
             .catch(unless([304]))),
       ),
 
+    pause: (id: string) => ask(DEADLINE.ask, undefined, async (abortSignal) => void (await docker.getContainer(id).pause({ abortSignal }))),
+
     unpause: (id: string) => ask(DEADLINE.ask, undefined, async (abortSignal) => void (await docker.getContainer(id).unpause({ abortSignal }))),
 
     /** Terminates, then kills after the grace. @param graceS seconds */

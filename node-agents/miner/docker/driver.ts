@@ -54,7 +54,7 @@ export function dockerDriver(o: { socket?: string; bindAddress: string }): Drive
     list: async (owner, signal) => inventoryOf(owner, await engine.list({}, signal)),
     hasImage: async (reference, signal) => (await engine.imageEnv(reference, signal)) !== null,
     pull: (reference, onProgress, signal) => pull(engine, reference, onProgress, signal),
-    run: (owner, spec, signal) => run(engine, owner, spec, o.bindAddress, signal),
+    run: (owner, spec, signal) => run(engine, o.bindAddress, owner, spec, signal),
     async start(owner, c) {
       const row = await need(engine, owner, c)
       await (row.State === 'paused' ? engine.unpause(row.Id) : engine.start(row.Id))

@@ -1,4 +1,5 @@
 import { DriverError, type ContainerSpec, type Owner } from '../../core/ports.ts'
+import { accessOf, type Access } from '../access.ts'
 import { sshArchive } from './archive.ts'
 import type { Engine } from './client.ts'
 import { driverError, givenUp, textOf } from './errors.ts'
@@ -6,6 +7,8 @@ import { containerOf, nameOf } from './labels.ts'
 import { createOptions } from './spec.ts'
 
 type Port = { port: number }
+
+type Start = { engine: Engine; owner: Owner; spec: ContainerSpec; access: Access; bindAddress: string; signal: AbortSignal | undefined }
 
 /** A half-made container goes, whatever happened to it; if even that fails, both causes are told. */
 async function undo(engine: Engine, id: string, cause: unknown): Promise<void> {
@@ -18,7 +21,7 @@ async function undo(engine: Engine, id: string, cause: unknown): Promise<void> {
 }
 
 /** The name is taken: a start of ours that was not heard to its end, or somebody else's. */
-async function adopt(engine: Engine, owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<Port | 'again'> {
+async function adopt({ engine, owner, spec, signal }: Start): Promise<Port | 'again'> {
   const row = await engine.inspect(nameOf(spec), signal)
   const found = containerOf(owner, row)
   if (!found) throw new DriverError('engine_error', `the name ${nameOf(spec)} belongs to a container that is not ours`)
@@ -32,23 +35,17 @@ async function adopt(engine: Engine, owner: Owner, spec: ContainerSpec, signal?:
   return { port: found.port }
 }
 
-/** One try at one port. @returns null when the port is taken */
-async function tryPort(
-  engine: Engine,
-  owner: Owner,
-  spec: ContainerSpec,
-  bindAddress: string,
-  port: number,
-  signal?: AbortSignal,
-): Promise<Port | 'again' | null> {
+/** One try at one port. @returns null when the port is taken, 'again' when a half-made container was in the way */
+async function tryPort(o: Start, port: number): Promise<Port | 'again' | null> {
+  const { engine, spec, signal } = o
   // Both at once: the archive needs the image's environment, and creating takes longer than asking for it.
-  const [created, image] = await Promise.allSettled([engine.create(createOptions(owner, spec, port, bindAddress)), engine.imageEnv(spec.image, signal)])
+  const [created, image] = await Promise.allSettled([engine.create(createOptions(o.owner, spec, port, o.bindAddress)), engine.imageEnv(spec.image, signal)])
   if (created.status === 'rejected') throw created.reason
   const id = created.value
-  if (id === null) return adopt(engine, owner, spec, signal)
+  if (id === null) return adopt(o)
   try {
     if (image.status === 'rejected') throw image.reason
-    await engine.put(id, await sshArchive(spec, image.value ?? []), signal)
+    await engine.put(id, await sshArchive(o.access, spec.hostPrivateKey, image.value ?? []), signal)
     await engine.start(id, signal)
     return { port }
   } catch (error) {
@@ -59,11 +56,12 @@ async function tryPort(
 }
 
 /** Creates and starts on the first free port; whatever fails leaves nothing behind. @throws DriverError */
-export async function run(engine: Engine, owner: Owner, spec: ContainerSpec, bindAddress: string, signal?: AbortSignal): Promise<Port> {
+export async function run(engine: Engine, bindAddress: string, owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<Port> {
+  const start: Start = { engine, owner, spec, bindAddress, access: accessOf(spec), signal }
   for (const port of spec.ports) {
     if (signal?.aborted) throw givenUp(signal)
-    let made = await tryPort(engine, owner, spec, bindAddress, port, signal)
-    if (made === 'again') made = await tryPort(engine, owner, spec, bindAddress, port, signal)
+    let made = await tryPort(start, port)
+    if (made === 'again') made = await tryPort(start, port)
     if (made === 'again') throw new DriverError('engine_error', `another agent makes ${nameOf(spec)} at the same time`)
     if (made) return made
   }

@@ -1,4 +1,3 @@
-import { env as envSchema } from '../../../schema/index.ts'
 import { DriverError } from '../../core/ports.ts'
 
 /** Files our SSH server reads. Never the image's own: its host keys are known to everyone who pulled it. */
@@ -44,24 +43,16 @@ function imageVariables(lines: string[]): [string, string][] {
   return pairs.filter(([name, value]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !/[\u0000-\u001f\u007f]/.test(value) && !NOT_FOR_SESSIONS.test(name))
 }
 
-/** The client's variables, held to the same rules as at the edge. @throws DriverError unsupported */
-export function clientVariables(env: Record<string, string>): Record<string, string> {
-  const checked = envSchema.safeParse(env)
-  if (checked.success) return checked.data
-  const [issue] = checked.error.issues
-  throw new DriverError('unsupported', `environment variable ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not acceptable'}`)
-}
-
 /** What a session sees: the image's variables, over them the client's. */
 function sessionVariables(image: string[], client: Record<string, string>): Record<string, string> {
-  const all: Record<string, string> = { PATH: DEFAULT_PATH, ...Object.fromEntries(imageVariables(image)), ...clientVariables(client) }
+  const all: Record<string, string> = { PATH: DEFAULT_PATH, ...Object.fromEntries(imageVariables(image)), ...client }
   return { ...all, COMPUTE_PATH: all['PATH'] ?? DEFAULT_PATH }
 }
 
 /**
  * Configuration of a container's SSH server.
  * @param imageEnv "NAME=value" lines the image brings
- * @param clientEnv what the client asked for; arrives literally in every session
+ * @param clientEnv the client's variables, checked; they arrive literally in every session
  * @throws DriverError unsupported
  */
 export function sshdConfig(imageEnv: string[], clientEnv: Record<string, string>): string {

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errno, reason } from '../../node-agents/core/mistake.ts'
+import {
+  DriverError,
+  type Container,
+  type ContainerIdentity,
+  type ContainerSpec,
+  type Driver,
+  type Inventory,
+  type Owner,
+} from '../../node-agents/core/ports.ts'
+import { accessOf } from '../../node-agents/miner/access.ts'
+import { exec } from './exec.ts'
+import { sessionEnv } from './place.ts'
+import { endAll, isOurs } from './processes.ts'
+import { folderOf, folders, INSIDE, makeFolder, readRecord, removeFolder, sameOwner, writeRecord, type BoxRecord } from './record.ts'
+import { spawnHost } from './spawn.ts'
+
+type Ref = Pick<ContainerIdentity, 'allocation' | 'incarnation'>
+type Box = { folder: string; record: BoxRecord }
+
+const STOP_GRACE_MS = 2000
+const WATCH_MS = 1000
+
+const alive = async ({ pid, token }: BoxRecord) => pid !== null && (await isOurs(pid, token))
+
+/** Every failure as the port promises it. */
+async function asDriver<T>(signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T> {
+  try {
+    signal?.throwIfAborted()
+    return await act()
+  } catch (error) {
+    if (error instanceof DriverError) throw error
+    if (signal?.aborted) throw new DriverError('engine_error', `given up: ${reason(signal.reason)}`, signal.reason)
+    throw new DriverError(errno(error) === 'ENOSPC' ? 'disk_full' : 'engine_error', reason(error), error)
+  }
+}
+
+async function find(root: string, owner: Owner, c: Ref): Promise<Box | null> {
+  const folder = folderOf(root, c)
+  const record = await readRecord(folder)
+  return record && sameOwner(record.owner, owner) ? { folder, record } : null
+}
+
+async function need(root: string, owner: Owner, c: Ref): Promise<Box> {
+  const box = await find(root, owner, c)
+  if (!box) throw new DriverError('container_missing', `box ${c.allocation}-${c.incarnation} is not there`)
+  return box
+}
+
+async function list(root: string, owner: Owner): Promise<Inventory> {
+  const records = (await Promise.all((await folders(root)).map(readRecord))).filter((record) => record !== null)
+  const ours = records.filter((record) => sameOwner(record.owner, owner))
+  const containers = await Promise.all(ours.map(describe))
+  return { containers, foreign: records.length - ours.length }
+}
+
+async function describe(record: BoxRecord): Promise<Container> {
+  const started = record.pid !== null
+  return { ...record.identity, started, exitCode: null, state: (await alive(record)) ? 'running' : started ? 'exited' : 'created' }
+}
+
+async function startHost({ folder, record }: Box, ports: number[], signal?: AbortSignal): Promise<{ port: number }> {
+  const { pid, port } = await spawnHost(folder, record, ports, signal)
+  await writeRecord(folder, { ...record, pid, identity: { ...record.identity, port } })
+  return { port }
+}
+
+async function removeBox({ folder, record }: Box): Promise<void> {
+  await endAll(record.token, 0)
+  await removeFolder(folder)
+}
+
+/** There is a folder of this name: a start of ours that was not heard to its end, or somebody else's. */
+async function adopt(root: string, owner: Owner, spec: ContainerSpec): Promise<{ port: number } | null> {
+  const folder = folderOf(root, spec)
+  const record = await readRecord(folder)
+  if (!record) return null
+  const name = basename(folder)
+  if (!sameOwner(record.owner, owner)) throw new DriverError('engine_error', `box ${name} is not ours`)
+  if (record.pid === null) {
+    await removeBox({ folder, record })
+    return null
+  }
+  if (record.identity.hostKey !== spec.hostKey) throw new DriverError('engine_error', `box ${name} already exists with another host key`)
+  return (await alive(record)) ? { port: record.identity.port } : startHost({ folder, record }, [record.identity.port])
+}
+
+async function run(root: string, owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<{ port: number }> {
+  const access = accessOf(spec)
+  await folders(root)
+  const adopted = await adopt(root, owner, spec)
+  if (adopted) return adopted
+  const { allocation, incarnation, gpus, hostKey, trace } = spec
+  const identity = { allocation, incarnation, gpus, hostKey, trace, port: 0 }
+  const record: BoxRecord = { owner, identity, token: randomUUID(), pid: null, env: access.env }
+  const box = { folder: folderOf(root, spec), record }
+  await makeFolder(box.folder, record, { hostKey: spec.hostPrivateKey, keys: access.keys })
+  try {
+    return await startHost(box, spec.ports, signal)
+  } catch (error) {
+    await removeBox(box)
+    throw error
+  }
+}
+
+/** There are no events to follow: looks again and again, and calls back when the picture is another one. */
+async function watch(root: string, owner: Owner, onChange: () => void, signal: AbortSignal): Promise<void> {
+  let last = ''
+  while (!signal.aborted) {
+    const now = await list(root, owner).then(JSON.stringify, reason)
+    if (now !== last) onChange()
+    last = now
+    await sleep(WATCH_MS, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/**
+ * For hosts without a container engine: each allocation is a real SSH server of its own in a scratch folder.
+ * It isolates nothing and says so. @param o.root folder that holds the boxes
+ */
+export function boxDriver({ root }: { root: string }): Driver {
+  return {
+    name: 'box',
+    info: async () => ({ driver: 'box', isolation: 'none', engine: `node ${process.version}` }),
+    list: (owner, signal) => asDriver(signal, () => list(root, owner)),
+    hasImage: async () => true,
+    pull: async () => undefined,
+    run: (owner, spec, signal) => asDriver(signal, () => run(root, owner, spec, signal)),
+    start: (owner, c) =>
+      asDriver(undefined, async () => {
+        const box = await need(root, owner, c)
+        if (!(await alive(box.record))) await startHost(box, [box.record.identity.port])
+      }),
+    stop: (owner, c) => asDriver(undefined, async () => endAll((await need(root, owner, c)).record.token, STOP_GRACE_MS)),
+    exec: (owner, c, argv, env, timeoutMs) =>
+      asDriver(undefined, async () => {
+        const { folder, record } = await need(root, owner, c)
+        if (!(await alive(record))) throw new DriverError('exited', `box ${c.allocation}-${c.incarnation} is not running`)
+        const home = join(folder, INSIDE.home)
+        return exec(argv, home, { ...sessionEnv(record, home), ...env }, timeoutMs)
+      }),
+    remove: (owner, c) =>
+      asDriver(undefined, async () => {
+        const box = await find(root, owner, c)
+        if (box) await removeBox(box)
+      }),
+    watch: (owner, onChange, signal) => watch(root, owner, onChange, signal),
+  }
+}

@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import ssh2, { type ConnectConfig } from 'ssh2'
+import { knownHosts } from '../../schema/index.ts'
+
+const { Client, utils } = ssh2
+
+/** An ed25519 pair: OpenSSH private key, and "type base64". */
+export function keyPair(): { private: string; public: string } {
+  const pair = utils.generateKeyPairSync('ed25519')
+  return { private: pair.private, public: pair.public.trim() }
+}
+
+export type Target = { port: number; hostKey: string; privateKey: string }
+export type Said = { code: number | null; out: string; err: string }
+
+/** Logs in with the host key pinned and runs one command. @param over what to connect with instead */
+export async function login(target: Target, command: string, over: ConnectConfig = {}): Promise<Said> {
+  const client = new Client()
+  const pinned = Buffer.from(target.hostKey.split(' ')[1] ?? '', 'base64')
+  const done = new Promise<Said>((resolve, reject) => {
+    const said: Said = { code: null, out: '', err: '' }
+    client.on('error', reject)
+    client.on('close', () => reject(new Error('closed before the command ended')))
+    client.on('ready', () =>
+      client.exec(command, (error, stream) => {
+        if (error) return reject(error)
+        stream.on('data', (bytes: Buffer) => (said.out += bytes.toString()))
+        stream.stderr.on('data', (bytes: Buffer) => (said.err += bytes.toString()))
+        stream.on('exit', (code: number | null) => (said.code = code))
+        stream.on('close', () => resolve(said))
+      }),
+    )
+  })
+  client.connect({
+    host: '127.0.0.1',
+    port: target.port,
+    username: 'root',
+    privateKey: target.privateKey,
+    hostVerifier: (key: Buffer) => key.equals(pinned),
+    readyTimeout: 5000,
+    ...over,
+  })
+  try {
+    return await done
+  } finally {
+    client.destroy()
+  }
+}
+
+/** Runs a command by the system's own ssh, strict about the host key; rejects when there is no ssh or it fails. */
+export async function opensshLogin(target: Target, command: string): Promise<{ out: string; err: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'ssh-'))
+  try {
+    await writeFile(join(folder, 'key'), target.privateKey, { mode: 0o600 })
+    await writeFile(join(folder, 'known_hosts'), `${knownHosts('127.0.0.1', target.port, target.hostKey)}\n`)
+    const options = [
+      'StrictHostKeyChecking=yes',
+      `UserKnownHostsFile=${join(folder, 'known_hosts')}`,
+      'GlobalKnownHostsFile=none',
+      'BatchMode=yes',
+      'IdentitiesOnly=yes',
+    ]
+    const args = ['-F', 'none', '-i', join(folder, 'key'), '-p', String(target.port), ...options.flatMap((o) => ['-o', o]), 'root@127.0.0.1', command]
+    const { stdout, stderr } = await promisify(execFile)('ssh', args)
+    return { out: stdout, err: stderr }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Does this machine have an OpenSSH client? */
+export async function hasOpenssh(): Promise<boolean> {
+  return promisify(execFile)('ssh', ['-V']).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Holds a port of the loopback address until closed; null when it is taken. */
+export async function holdPort(port: number): Promise<(() => Promise<void>) | null> {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch {
+    return null
+  }
+  return async () => {
+    server.close()
+    await once(server, 'close')
+  }
+}
+
+/** Free ports of the loopback address, below the range outgoing connections use. */
+export async function freePorts(count: number): Promise<number[]> {
+  const found: number[] = []
+  while (found.length < count) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    const release = found.includes(port) ? null : await holdPort(port)
+    if (!release) continue
+    await release()
+    found.push(port)
+  }
+  return found
+}
