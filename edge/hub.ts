@@ -60,10 +60,6 @@ export class Hub extends DurableObject<Env> {
     await this.rearm()
   }
 
-  override webSocketClose(socket: WebSocket): void {
-    socket.close(1000)
-  }
-
   private async rearm(): Promise<void> {
     const [first] = this.ctx.storage.sql.exec<{ at: number | null }>('SELECT min(at) AS at FROM deadlines').toArray()
     if (first?.at != null) await this.ctx.storage.setAlarm(first.at)

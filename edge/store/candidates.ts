@@ -5,7 +5,9 @@ import type { Candidate } from '../verbs/pick.ts'
 import { type Db, retrying } from './db.ts'
 
 /** More than `pick` keeps, so that ranking has something to choose from; bounded, so that a big market costs no more. */
-const READ_AT_MOST = 256
+const READ_AT_MOST = 96
+/** Hosts with free GPUs looked at in a sample, before health and image are asked. */
+const SAMPLE = 192
 
 type Row = { hotkey: string; modelKey: string; free: number; total: number; hostFree: number; warm: number; cpus: number; memoryMb: number; diskFreeMb: number }
 
@@ -25,9 +27,9 @@ export function matches(gpu: Spec['gpu']) {
 
 /**
  * Hosts with enough free GPUs of one model. Reads outside the write lock, so it may be out of date: the claim checks again.
- * @param from hotkeys are read from here upward, so that a big market is sampled evenly; '' reads from the first
+ * @param from a sample of hosts from this hotkey upward, so that a big market costs no more than a small one; null reads them all
  */
-export async function candidates(db: Db, wanted: Wanted, from: string): Promise<Candidate[]> {
+export async function candidates(db: Db, wanted: Wanted, from: string | null): Promise<Candidate[]> {
   const atLeast = wanted.gpu.count === 'all' ? 1 : wanted.gpu.count
   const query = sql`
     SELECT f.hotkey AS hotkey, f.model_key AS modelKey, f.free AS free, i.warm AS warm,
@@ -36,8 +38,8 @@ export async function candidates(db: Db, wanted: Wanted, from: string): Promise<
       m.cpus AS cpus, m.memory_mb AS memoryMb, m.disk_free_mb AS diskFreeMb
     FROM (
       SELECT g.hotkey, g.model_key, count(*) AS free FROM gpus g
-      WHERE ${matches(wanted.gpu)} AND g.hotkey >= ${from} ${wanted.hotkey ? sql`AND g.hotkey = ${wanted.hotkey}` : sql``}
-      GROUP BY g.hotkey, g.model_key HAVING count(*) >= ${atLeast} ORDER BY g.hotkey, g.model_key
+      WHERE ${matches(wanted.gpu)} AND g.hotkey >= ${from ?? ''} ${wanted.hotkey ? sql`AND g.hotkey = ${wanted.hotkey}` : sql``}
+      GROUP BY g.hotkey, g.model_key HAVING count(*) >= ${atLeast} ORDER BY g.hotkey, g.model_key LIMIT ${from === null ? -1 : SAMPLE}
     ) f
     JOIN miners m ON m.hotkey = f.hotkey
     JOIN agents a ON a.hotkey = f.hotkey

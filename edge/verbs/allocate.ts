@@ -75,9 +75,9 @@ export async function findCandidates(ctx: Ctx, spec: Spec): Promise<Candidate[]>
   const wanted = { ...spec, nowMs: ctx.now(), simulated: ctx.config.ENVIRONMENT === 'development' }
   const from = encodeHotkey(crypto.getRandomValues(new Uint8Array(32)))
   const above = await candidates(ctx.db, wanted, from)
-  return above.length >= SAMPLE_ENOUGH ? above : candidates(ctx.db, wanted, '')
+  return above.length >= SAMPLE_ENOUGH ? above : candidates(ctx.db, wanted, null)
 }
-const SAMPLE_ENOUGH = 64
+const SAMPLE_ENOUGH = 32
 
 type Claim = { id: string; caller: Caller; input: AllocateInput; spec: Spec; picks: Pick[]; idempotencyKey: string | undefined; bodyHash: string }
 

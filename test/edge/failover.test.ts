@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AllocationView } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { databases, query } from '../support/database.ts'
-import { eventually, startTestEdge, type TestEdge } from '../support/edge.ts'
+import { readUntil, startTestEdge, type TestEdge } from '../support/edge.ts'
 
 let db: { url: string; close(): Promise<void> }
 let edge: TestEdge
@@ -63,7 +63,7 @@ describe('failover', () => {
   it('a silent miner is skipped by the alarm after 15 seconds, while the client waits', async () => {
     const { id, first, second } = await two('Model silent')
     const asked = edge.call<AllocationView>(key, 'GET', `/v1/allocations/${id}`, undefined, { prefer: 'wait=60' })
-    await eventually(
+    await readUntil(
       () => see(id),
       (a) => a.incarnation === 2,
       25_000,
@@ -93,7 +93,7 @@ describe('failover', () => {
     const model = 'Model alone'
     const miner = await edge.miner(1, model)
     const answer = edge.allocate(key, { gpu: { count: 1, model } }, { prefer: 'wait=20' })
-    const [entry] = await eventually(
+    const [entry] = await readUntil(
       () => miner.sync([]),
       (w) => w.length > 0,
     )
@@ -117,7 +117,7 @@ describe('failover', () => {
     if (!entry) throw new Error('no wish')
     await miner.sync([miner.fact(entry, 'pulling')])
     expect(
-      await eventually(
+      await readUntil(
         () => see(body.id),
         (a) => a.state === 'failed',
       ),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AllocationView } from '../../schema/index.ts'
 import { WireMiner } from '../support/agent.ts'
 import { databases, query } from '../support/database.ts'
-import { eventually, startTestEdge, type TestEdge } from '../support/edge.ts'
+import { readUntil, startTestEdge, type TestEdge } from '../support/edge.ts'
 
 let db: { url: string; close(): Promise<void> }
 let edge: TestEdge
@@ -206,7 +206,7 @@ describe('expiry', () => {
     await miner.obey()
     await edge.running.tick()
     expect(
-      await eventually(
+      await readUntil(
         () => see(id),
         (a) => a.state === 'ended',
       ),

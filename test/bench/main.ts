@@ -1,0 +1,16 @@
+import { bench as claim } from './claim.ts'
+import { bench as ssh } from './ssh.ts'
+import { bench as verify } from './verify.ts'
+
+const BENCHES = { verify, claim, ssh }
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !(name in BENCHES))
+if (unknown.length > 0) {
+  console.error(`no bench ${unknown.join(', ')}; there are: ${Object.keys(BENCHES).join(', ')}`)
+  process.exit(2)
+}
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  for (const figure of await bench()) console.log(JSON.stringify(figure))
+}
