@@ -1,0 +1,108 @@
+import type { Command } from 'commander'
+import type { AllocationView } from '../../../schema/index.ts'
+import { answer } from '../client.ts'
+import { apiOf, type Common, type Io, JSON_OPTION, show } from '../io.ts'
+import { forget } from '../memory.ts'
+import { details, plural, table, when } from '../print.ts'
+
+const OVER = new Set(['ended', 'failed'])
+
+/** "2 x NVIDIA H200 (simulated)" */
+export function hardware({ gpus, simulated }: AllocationView): string {
+  const models = [...Map.groupBy(gpus, (g) => g.model)].map(([model, list]) => `${list.length} x ${model}`)
+  return (models.join(', ') || 'none') + (simulated ? ' (simulated)' : '')
+}
+
+function progressText({ progress }: AllocationView): string | null {
+  if (!progress) return null
+  const { stage, current, total } = progress
+  return total === null ? stage : `${stage} ${Math.floor((100 * current) / Math.max(total, 1))} %`
+}
+
+const address = ({ endpoint }: AllocationView) => (endpoint ? `${endpoint.user}@${endpoint.host}:${endpoint.port}` : null)
+const isolation = ({ driver }: AllocationView) => (driver === 'box' ? 'box: NO ISOLATION, commands run on the miner itself; for trying out only' : driver)
+const failed = ({ error }: AllocationView) => error && `${error.code}: ${error.message}`
+
+/** All a person wants to know of one allocation. */
+export function allocationText(view: AllocationView, nowMs: number): string {
+  const { id, name, state, hotkey, image, endpoint, tried, created_at, expires_at, ended_at, end_reason, trace_id } = view
+  const live = !OVER.has(state)
+  return details([
+    ['id', id],
+    ['name', name],
+    ['state', end_reason ? `${state} (${end_reason})` : state],
+    ['progress', live ? progressText(view) : null],
+    ['error', failed(view)],
+    ['gpus', hardware(view)],
+    ['image', image],
+    ['miner', hotkey],
+    ['driver', isolation(view)],
+    ['address', address(view)],
+    ['host key', endpoint && endpoint.fingerprint],
+    ['known_hosts', endpoint && endpoint.known_hosts],
+    ['ssh', endpoint && endpoint.ssh_command],
+    ['gave up on', tried.map((t) => `${t.hotkey} (${t.reason})`).join(', ') || null],
+    ['rented', when(created_at, nowMs)],
+    ['expires', live ? when(expires_at, nowMs) : null],
+    ['ended', ended_at && when(ended_at, nowMs)],
+    ['trace', trace_id],
+  ])
+}
+
+function listText(items: AllocationView[], all: boolean, nowMs: number): string {
+  const shown = all ? items : items.filter((a) => !OVER.has(a.state))
+  const hidden = items.length - shown.length
+  const rest = hidden > 0 ? `${plural(hidden, 'ended allocation')} not shown (--all)` : ''
+  if (shown.length === 0) return ['Nothing rented. See what is free: compute gpus', rest].filter(Boolean).join('\n')
+  const rows = shown.map((a) => [a.id, a.name ?? '', a.state, hardware(a), address(a) ?? '', when(a.expires_at, nowMs)])
+  return [table(['ID', 'NAME', 'STATE', 'GPUS', 'ADDRESS', 'EXPIRES'], rows), rest].filter(Boolean).join('\n\n')
+}
+
+async function list(io: Io, options: Common & { all?: boolean; limit: string }): Promise<void> {
+  const api = await apiOf(io)
+  const { body } = await answer(api.v1.allocations.$get({ query: { limit: options.limit } }))
+  show(io, options, body, ({ items, next }) => {
+    const more = next === null ? '' : '\n\nThere are older ones (--limit, 200 at most)'
+    return listText(items, options.all === true, io.nowMs()) + more
+  })
+}
+
+/** One allocation of the caller. Throws `Refused` (`not_found`). @param waitS seconds to wait for it to come up */
+export async function fetchAllocation(io: Io, id: string, waitS = 0): Promise<AllocationView> {
+  const api = await apiOf(io)
+  return (await answer(api.v1.allocations[':id'].$get({ param: { id }, header: { prefer: `wait=${waitS}` } }))).body
+}
+
+async function down(io: Io, id: string, options: Common): Promise<void> {
+  const api = await apiOf(io)
+  const { body } = await answer(api.v1.allocations[':id'].$delete({ param: { id }, header: {} }))
+  await forget(io.env, body.id)
+  show(io, options, body, (view) =>
+    OVER.has(view.state) ? `${view.id} is released` : `${view.id} is being released; its miner has not said yet that it is gone (compute show ${view.id})`,
+  )
+}
+
+/** `ls`, `show` and `down`: what the caller has rented. */
+export function allocationCommands(program: Command, io: Io): void {
+  program
+    .command('ls')
+    .description('your allocations, newest first')
+    .option('--all', 'ended ones too')
+    .option('--limit <n>', 'how many to ask for, 200 at most', '50')
+    .option(...JSON_OPTION)
+    .action((options: Common & { all?: boolean; limit: string }) => list(io, options))
+
+  program
+    .command('show')
+    .description('one allocation')
+    .argument('<id>', 'allocation id, from compute ls')
+    .option(...JSON_OPTION)
+    .action(async (id: string, options: Common) => show(io, options, await fetchAllocation(io, id), (body) => allocationText(body, io.nowMs())))
+
+  program
+    .command('down')
+    .description('release an allocation: its container is removed with everything in it')
+    .argument('<id>', 'allocation id, from compute ls')
+    .option(...JSON_OPTION)
+    .action((id: string, options: Common) => down(io, id, options))
+}
