@@ -1,4 +1,5 @@
-import type { FailureCode, HostFacts, Limits } from '../../schema/index.ts'
+import type { FailureCode, HostFacts, Limits, registered, Registration, Report } from '../../schema/index.ts'
+import type * as z from 'zod'
 
 /**
  * Every outside thing an agent touches, on one page. Each has one real implementation; the SDK behind it
@@ -83,4 +84,13 @@ export class DriverError extends Error {
     this.name = 'DriverError'
     this.code = code
   }
+}
+
+/** The edge as an agent sees it. Every method rejects with a `ControlError` (or an AbortError when told to stop). */
+export interface Control {
+  /** The edge's self-description, a compact JWS. Unsigned request: it is how trust begins. */
+  identity(signal: AbortSignal): Promise<string>
+  register(body: Registration, signal: AbortSignal): Promise<z.infer<typeof registered>>
+  /** Carries the report up; resolves with the wish, a compact JWS. */
+  sync(body: Report, signal: AbortSignal): Promise<string>
 }

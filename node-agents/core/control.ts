@@ -1,0 +1,138 @@
+import { problemBody, type ProblemCode, registered, type Registration, type Report, syncReply } from '../../schema/index.ts'
+import * as z from 'zod'
+import { reason } from './mistake.ts'
+import type { Clock, Control } from './ports.ts'
+import type { Signer } from './signer.ts'
+
+const TIMEOUT_MS = 20_000
+const MAX_OFFSET_MS = 24 * 3600_000
+const EMPTY = new Uint8Array()
+
+export type ControlCode = ProblemCode | 'network' | 'timeout' | 'bad_reply'
+
+/** Why the edge did not do what was asked. `retryable`: the same request may work later. */
+export class ControlError extends Error {
+  readonly code: ControlCode
+  readonly retryable: boolean
+  readonly serverTimeMs: number | null
+  constructor(code: ControlCode, message: string, retryable: boolean, serverTimeMs: number | null = null, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'ControlError'
+    this.code = code
+    this.retryable = retryable
+    this.serverTimeMs = serverTimeMs
+  }
+}
+
+/** Reads an error answer. Anything but a problem of our list, such as a proxy's page, is only known by its status. */
+export function toControlError(status: number, text: string): ControlError {
+  let json: unknown = null
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    return new ControlError('bad_reply', `HTTP ${status} and no problem document`, status >= 500 || status === 429, null, cause)
+  }
+  const problem = problemBody.safeParse(json)
+  if (!problem.success) return new ControlError('bad_reply', `HTTP ${status} and an unknown document`, status >= 500 || status === 429, null, problem.error)
+  const { code, title, detail, retryable, server_time_ms } = problem.data
+  return new ControlError(code, detail ? `${title}: ${detail}` : title, retryable || status >= 500, server_time_ms ?? null)
+}
+
+/** Difference between the edge's clock and ours, learned from refusals. */
+export class EdgeClock {
+  readonly #clock: Clock
+  offsetMs = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  nowMs(): number {
+    return this.#clock.wallMs() + this.offsetMs
+  }
+
+  /** Takes over the edge's time from a `stale` refusal. False when there is nothing usable in it. */
+  learn(error: ControlError): boolean {
+    if (error.code !== 'stale' || error.serverTimeMs === null) return false
+    const offset = error.serverTimeMs - this.#clock.wallMs()
+    if (Math.abs(offset) > MAX_OFFSET_MS) return false
+    this.offsetMs = offset
+    return true
+  }
+}
+
+type Call = { method: 'GET' | 'POST'; path: string; body?: unknown; signed: boolean }
+
+/** The edge over HTTP. `edge()` gives its ss58 address once known; signed calls need it. */
+export class HttpControl implements Control {
+  readonly #base: string
+  readonly #signer: Signer
+  readonly #receiver: () => string
+  readonly time: EdgeClock
+
+  constructor(base: string, signer: Signer, receiver: () => string, time: EdgeClock) {
+    this.#base = base
+    this.#signer = signer
+    this.#receiver = receiver
+    this.time = time
+  }
+
+  async identity(signal: AbortSignal): Promise<string> {
+    return (await this.#call({ method: 'GET', path: '/agent/identity', signed: false }, z.object({ jws: z.string().max(16_384) }), signal)).jws
+  }
+
+  register(body: Registration, signal: AbortSignal) {
+    return this.#call({ method: 'POST', path: '/agent/register', body, signed: true }, registered, signal)
+  }
+
+  async sync(body: Report, signal: AbortSignal): Promise<string> {
+    return (await this.#call({ method: 'POST', path: '/agent/sync', body, signed: true }, syncReply, signal)).wish
+  }
+
+  /** A wrong clock is corrected and a used nonce replaced, once each; everything else is the caller's to judge. */
+  async #call<T extends z.ZodType>(call: Call, shape: T, signal: AbortSignal): Promise<z.output<T>> {
+    try {
+      return await this.#once(call, shape, signal)
+    } catch (error) {
+      if (!(error instanceof ControlError) || !(error.code === 'replayed' || this.time.learn(error))) throw error
+      return await this.#once(call, shape, signal)
+    }
+  }
+
+  async #once<T extends z.ZodType>({ method, path, body, signed }: Call, shape: T, signal: AbortSignal): Promise<z.output<T>> {
+    const url = new URL(path, this.#base)
+    const bytes = body === undefined ? EMPTY : new TextEncoder().encode(JSON.stringify(body))
+    const target = url.pathname + url.search
+    const auth = signed ? this.#signer.headers({ method, target, body: bytes, receiver: this.#receiver() }, this.time.nowMs()) : {}
+    const { status, text } = await send(url, {
+      method,
+      headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }), ...auth },
+      ...(body !== undefined && { body: bytes }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      redirect: 'error',
+    })
+    if (status < 200 || status > 299) throw toControlError(status, text)
+    return readReply(path, text, shape)
+  }
+}
+
+async function send(url: URL, init: RequestInit): Promise<{ status: number; text: string }> {
+  try {
+    const response = await fetch(url, init)
+    return { status: response.status, text: await response.text() }
+  } catch (error) {
+    if (error instanceof Error && error.name === 'AbortError') throw error
+    if (error instanceof Error && error.name === 'TimeoutError')
+      throw new ControlError('timeout', `${url.host} did not answer within ${TIMEOUT_MS / 1000} s`, true, null, error)
+    const cause = error instanceof Error ? (error.cause ?? error) : error
+    throw new ControlError('network', `${url.host} cannot be reached: ${reason(cause)}`, true, null, error)
+  }
+}
+
+function readReply<T extends z.ZodType>(path: string, text: string, shape: T): z.output<T> {
+  try {
+    return shape.parse(JSON.parse(text))
+  } catch (error) {
+    throw new ControlError('bad_reply', `${path} answered something this agent does not understand`, true, null, error)
+  }
+}

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type * as z from 'zod'
+import { errno, Mistake, reason } from './mistake.ts'
+
+async function syncAndClose(path: string, flags: string, text: string | null, mode?: number): Promise<void> {
+  const file = await open(path, flags, mode)
+  try {
+    if (text !== null) await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Replaces a file so that after a crash it holds the old text or the new, never a part. Mode 0600. */
+export async function writeAtomic(path: string, text: string): Promise<void> {
+  const fresh = `${path}.${randomUUID()}.tmp`
+  try {
+    await syncAndClose(fresh, 'wx', text, 0o600)
+    await rename(fresh, path)
+  } catch (error) {
+    await rm(fresh, { force: true })
+    throw error
+  }
+  await syncAndClose(dirname(path), 'r', null) // the rename itself is only safe once the directory is
+}
+
+/** The text of a file, or null when there is none. Any other failure is thrown. */
+export async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return null
+    throw new Mistake(`${path} cannot be read: ${reason(error)}`, error)
+  }
+}
+
+/**
+ * A JSON file of a known shape, or null when there is none.
+ * @param fix what the operator should do when it is damaged
+ */
+export async function readJson<T extends z.ZodType>(path: string, shape: T, fix: string): Promise<z.output<T> | null> {
+  const text = await readIfThere(path)
+  if (text === null) return null
+  try {
+    return shape.parse(JSON.parse(text))
+  } catch (error) {
+    throw new Mistake(`${path} is damaged. ${fix}`, error)
+  }
+}

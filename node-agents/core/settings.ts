@@ -1,0 +1,67 @@
+import { Command, CommanderError, Option } from 'commander'
+import type * as z from 'zod'
+import { Mistake } from './mistake.ts'
+
+/** One declaration per setting: everything else (flag, environment variable, help, parsing) is made from it. */
+export type Setting<T> = {
+  flag: string
+  /** Stands for the value in --help, such as "<path>". */
+  value: string
+  env: string
+  /** As text, the way a person would type it; null: none. */
+  default: string | null
+  help: string
+  /** From the text, or from undefined when neither flag nor environment nor default gives one. */
+  parse: z.ZodType<T, string | undefined>
+}
+
+export type Settings = Record<string, Setting<unknown>>
+export type Values<S extends Settings> = { [K in keyof S]: S[K] extends Setting<infer T> ? T : never }
+
+/** Gives a declaration its type without repeating it. */
+export function setting<T>(s: Setting<T>): Setting<T> {
+  return s
+}
+
+const long = (flag: string) => flag.replace(/^--/, '')
+
+/** Commander's own name for the value of a long flag. */
+const attribute = (flag: string) => long(flag).replace(/-([a-z])/g, (_, c: string) => c.toUpperCase())
+
+export function buildCommand(name: string, description: string, settings: Settings): Command {
+  const command = new Command(name).description(description).allowExcessArguments(false).showHelpAfterError()
+  for (const s of Object.values(settings)) {
+    const option = new Option(`${s.flag} ${s.value}`, `${s.help} (env: ${s.env})`)
+    if (s.default !== null) option.default(undefined, s.default)
+    command.addOption(option)
+  }
+  return command
+}
+
+function readOne(s: Setting<unknown>, given: Record<string, unknown>, env: NodeJS.ProcessEnv): unknown {
+  const fromFlag = given[attribute(s.flag)]
+  const fromEnv = env[s.env] === '' ? undefined : env[s.env]
+  const text = typeof fromFlag === 'string' ? fromFlag : (fromEnv ?? s.default ?? undefined)
+  const parsed = s.parse.safeParse(text)
+  if (parsed.success) return parsed.data
+  const origin = typeof fromFlag === 'string' ? s.flag : fromEnv === undefined ? s.flag : `${s.env} (or ${s.flag})`
+  const shown = text === undefined ? 'is missing' : `cannot be ${JSON.stringify(text)}`
+  throw new Mistake(`${origin} ${shown}: ${parsed.error.issues.map((i) => i.message).join('; ')}`)
+}
+
+/**
+ * Flag before environment before default. Throws a `Mistake` that names the flag and what would be right;
+ * null when help was asked for and printed.
+ */
+export function readSettings<S extends Settings>(command: Command, settings: S, argv: string[], env: NodeJS.ProcessEnv): Values<S> | null {
+  command.exitOverride()
+  try {
+    command.parse(argv, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return null
+    throw new Mistake(error.message, error)
+  }
+  const given = command.opts<Record<string, unknown>>()
+  return Object.fromEntries(Object.entries(settings).map(([name, s]) => [name, readOne(s, given, env)])) as Values<S>
+}

@@ -1,0 +1,39 @@
+import type { Failure, FailureCode, WishRun } from '../../schema/index.ts'
+
+/** What this host allows, whatever the edge says. Zero disk free means: not even the agent can write. */
+export type Allowed = {
+  images: readonly string[]
+  /** UUIDs of the GPUs of this host; null: not known (nvidia-smi failed and never answered before). */
+  gpus: ReadonlySet<string> | null
+  cpus: number
+  memoryMb: number
+  diskMb: number
+  diskFreeMb: number
+}
+
+const PIDS = 32_768
+/** Below this, starting a container would only fill the disk under the tenants that are there. */
+const FLOOR_MB = 1024
+
+const no = (code: FailureCode, message: string): Failure => ({ code, message })
+
+function ceiling(name: string, asked: number, most: number): Failure | null {
+  return asked <= most ? null : no('limits_refused', `${name} ${asked} is more than this host gives (${most})`)
+}
+
+/** Whether this host may run a wish at all. Pure. @returns why not, or null */
+export function accept({ image, gpus, limits }: WishRun, a: Allowed): Failure | null {
+  if (!a.images.includes(image)) return no('image_refused', `this host does not run ${image}; it runs ${a.images.join(', ')}`.slice(0, 1000))
+  const known = a.gpus
+  if (!known && gpus.length > 0) return no('gpu_unavailable', 'nvidia-smi does not answer on this host')
+  const strange = gpus.find((g) => !known?.has(g))
+  if (strange) return no('gpu_unavailable', `this host has no GPU ${strange}`)
+  if (a.diskFreeMb < FLOOR_MB) return no('disk_full', `this host has ${a.diskFreeMb} MB of disk left`)
+  return (
+    ceiling('cpus', limits.cpus, a.cpus) ??
+    ceiling('memory_mb', limits.memory_mb, a.memoryMb) ??
+    ceiling('shm_mb', limits.shm_mb, limits.memory_mb) ??
+    ceiling('disk_gb', limits.disk_gb, Math.ceil(a.diskMb / 1024)) ??
+    ceiling('pids', limits.pids, PIDS)
+  )
+}

@@ -1,0 +1,121 @@
+import type { Failure, WishEntry, WishRun } from '../../schema/index.ts'
+import type { Container } from '../core/ports.ts'
+import { type Key, keyOf } from './key.ts'
+import type { Life, Lives } from './memory.ts'
+
+/** Work under way for one allocation. `cancelled`: told to stop, not there yet. */
+export type InFlight = { allocation: string; incarnation: number; kind: 'run' | 'start' | 'adopt' | 'remove'; gpus: readonly string[]; cancelled: boolean }
+
+/** Everything a decision rests on. */
+export type Situation = {
+  /** null: no wish was verified, so nothing is decided. */
+  entries: readonly WishEntry[] | null
+  containers: readonly Container[]
+  lives: Lives
+  inFlight: readonly InFlight[]
+  /** Answers an SSH client; worn out by restarts. */
+  ready: ReadonlySet<Key>
+  worn: ReadonlySet<Key>
+  /** The edge's time, or null while nobody can say: then nothing expires. */
+  nowMs: number | null
+  /** The wish was heard from the edge since this process began. An old wish from disk starts nothing new. */
+  fresh: boolean
+  accept: (entry: WishRun) => Failure | null
+}
+
+export type Step =
+  | { kind: 'cancel'; allocation: string; incarnation: number }
+  /** `again`: a half-made leftover, to be made anew. */
+  | { kind: 'remove'; container: Container; again: boolean; why: 'stop' | 'expired' | 'failed' | 'half_made' }
+  | { kind: 'start'; container: Container }
+  | { kind: 'adopt'; container: Container }
+  | { kind: 'fail'; entry: WishRun; failure: Failure }
+  | { kind: 'run'; entry: WishRun }
+
+/**
+ * What to do next. Pure. Stop comes before start: a run is only a step once nothing holds its GPUs, so removing and
+ * running on one GPU are never in the same list. What the wish does not mention is never touched.
+ */
+export function diff(s: Situation): Step[] {
+  if (!s.entries) return []
+  const busy = new Set(s.inFlight.map((f) => f.allocation))
+  const rows = new Map(s.containers.map((c) => [keyOf(c), c]))
+  const cancels = s.entries.flatMap((e) => cancel(e, s))
+  const idle = s.entries.filter((e) => !busy.has(e.id))
+  const ends = idle.flatMap((e) => end(e, rows.get(keyOf(e)), s))
+  const keeps = idle.flatMap((e) => keep(e, rows.get(keyOf(e)), s))
+  return [...cancels, ...ends, ...keeps, ...starts(idle, rows, s, ends)]
+}
+
+export const isExpired = (e: WishEntry, nowMs: number | null): boolean => e.kind === 'container' && nowMs !== null && e.expires_at_ms <= nowMs
+
+/** Whether nothing of this entry may be there. */
+export const isOver = (e: WishEntry, nowMs: number | null): boolean => e.kind === 'tombstone' || e.desired === 'stop' || isExpired(e, nowMs)
+
+function cancel(e: WishEntry, s: Situation): Step[] {
+  if (!isOver(e, s.nowMs)) return []
+  const hit = s.inFlight.find((f) => f.allocation === e.id && f.incarnation === e.incarnation && f.kind !== 'remove' && !f.cancelled)
+  return hit ? [{ kind: 'cancel', allocation: hit.allocation, incarnation: hit.incarnation }] : []
+}
+
+/** A run that was never handed over: nothing in it is a tenant's. */
+const halfMade = (c: Container, life: Life | undefined) => life?.stage === 'making' || (c.state === 'created' && !c.started)
+
+function end(e: WishEntry, container: Container | undefined, s: Situation): Extract<Step, { kind: 'remove' }>[] {
+  if (!container) return []
+  const step = (why: Extract<Step, { kind: 'remove' }>['why'], again = false) => [{ kind: 'remove' as const, container, again, why }]
+  const life = s.lives.get(keyOf(e))
+  if (isOver(e, s.nowMs)) return step(isExpired(e, s.nowMs) ? 'expired' : 'stop')
+  if (e.kind !== 'container' || e.desired !== 'run') return []
+  if (life?.stage === 'ended') return step('failed')
+  return halfMade(container, life) ? step('half_made', true) : []
+}
+
+function keep(e: WishEntry, container: Container | undefined, s: Situation): Step[] {
+  if (e.kind !== 'container' || !container || isOver(e, s.nowMs)) return []
+  const key = keyOf(e)
+  const life = s.lives.get(key)
+  if (life?.stage === 'ended' || halfMade(container, life)) return []
+  if (container.state === 'running') return s.ready.has(key) ? [] : [{ kind: 'adopt', container }]
+  if (container.state === 'exited' && e.desired === 'run' && !s.worn.has(key)) return [{ kind: 'start', container }]
+  return []
+}
+
+const unavailable = (gpu: string, holder: string): Failure => ({ code: 'gpu_unavailable', message: `GPU ${gpu} is still held by ${holder} on this host` })
+
+const MISSING: Failure = { code: 'container_missing', message: 'the container is not on this host any more; its data is lost' }
+
+/** Runs, and runs that cannot be. Each GPU goes to at most one of them. */
+function starts(idle: WishEntry[], rows: ReadonlyMap<Key, Container>, s: Situation, ends: Extract<Step, { kind: 'remove' }>[]): Step[] {
+  const over = s.entries?.filter((e) => isOver(e, s.nowMs)) ?? []
+  const leaving = new Set<Key>([
+    ...ends.map((e) => keyOf(e.container)),
+    ...s.inFlight.filter((f) => f.kind === 'remove' || f.cancelled).map(keyOf),
+    ...over.map(keyOf),
+  ])
+  const holders = new Map<string, Key>()
+  for (const c of [...s.containers, ...s.inFlight]) for (const gpu of c.gpus) holders.set(gpu, keyOf(c))
+  const steps: Step[] = []
+  for (const entry of idle) {
+    if (entry.kind !== 'container' || entry.desired !== 'run' || isExpired(entry, s.nowMs) || rows.has(keyOf(entry))) continue
+    const step = start(entry, s, holders, leaving)
+    if (!step) continue
+    steps.push(step)
+    if (step.kind === 'run') for (const gpu of entry.gpus) holders.set(gpu, keyOf(entry))
+  }
+  return steps
+}
+
+function start(entry: WishRun, s: Situation, holders: ReadonlyMap<string, Key>, leaving: ReadonlySet<Key>): Extract<Step, { kind: 'run' | 'fail' }> | null {
+  const life = s.lives.get(keyOf(entry))
+  if (life?.stage === 'made' || (life?.stage === 'ended' && !life.failure)) return { kind: 'fail', entry, failure: MISSING }
+  if (life?.stage === 'ended' || !s.fresh) return null
+  const failure = s.accept(entry)
+  if (failure) return { kind: 'fail', entry, failure }
+  for (const gpu of entry.gpus) {
+    const holder = holders.get(gpu)
+    if (holder && !leaving.has(holder)) return { kind: 'fail', entry, failure: unavailable(gpu, holder.split('/')[0] ?? holder) }
+    if (holder) return null
+  }
+  return { kind: 'run', entry }
+}

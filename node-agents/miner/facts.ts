@@ -1,0 +1,105 @@
+import { statfs } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import type { GpuFacts, HostFacts } from '../../schema/index.ts'
+import { rest } from '../core/clock.ts'
+import type { Log } from '../core/log.ts'
+import type { Clock, Driver } from '../core/ports.ts'
+import type { Allowed } from './accept.ts'
+import { nvidiaGpus } from './nvidia.ts'
+import { type Simulated, simulatedGpus } from './simulate.ts'
+
+const EVERY_MS = 60_000
+/** While the engine is away there are no facts at all, so the next look is sooner. */
+const RETRY_MS = 2000
+const MB = 1024 * 1024
+
+export type HostSettings = {
+  hotkey: string
+  state: string
+  address: string
+  images: string[]
+  maxCpus: number | null
+  maxMemoryGb: number | null
+  simulateGpu: Simulated | null
+}
+
+type Look = { facts: HostFacts; diskMb: number }
+
+async function gather(driver: Driver, s: HostSettings, signal: AbortSignal): Promise<Look> {
+  const [info, disk, gpu, images] = await Promise.all([
+    driver.info(signal),
+    statfs(s.state),
+    s.simulateGpu ? ({ status: 'ok', gpus: simulatedGpus(s.hotkey, s.simulateGpu) } satisfies GpuFacts) : nvidiaGpus(signal),
+    Promise.all(s.images.map(async (reference) => ({ reference, warm: await driver.hasImage(reference, signal) }))),
+  ])
+  const facts: HostFacts = {
+    ...info,
+    gpu,
+    simulated: s.simulateGpu !== null,
+    address: s.address,
+    cpus: Math.min(availableParallelism(), s.maxCpus ?? Infinity),
+    memory_mb: Math.floor(Math.min(totalmem() / MB, (s.maxMemoryGb ?? Infinity) * 1024)),
+    disk_free_mb: Math.floor((disk.bavail * disk.bsize) / MB),
+    images,
+  }
+  return { facts, diskMb: Math.floor((disk.blocks * disk.bsize) / MB) }
+}
+
+/** What the edge should hear of soon. Free disk space moves all the time and waits for the next full sync. */
+function gist({ facts }: Look): string {
+  return JSON.stringify({ ...facts, disk_free_mb: 0 })
+}
+
+/** What this host is and has, looked at every minute. */
+export class HostWatch {
+  readonly #driver: Driver
+  readonly #settings: HostSettings
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #onNews: () => void
+  #last: Look | null = null
+  /** GPUs of the last answer that was one: "nvidia-smi failed" takes none of them away. */
+  #gpus: ReadonlySet<string> | null = null
+
+  constructor(o: { driver: Driver; settings: HostSettings; clock: Clock; log: Log; onNews: () => void }) {
+    this.#driver = o.driver
+    this.#settings = o.settings
+    this.#clock = o.clock
+    this.#log = o.log
+    this.#onNews = o.onNews
+  }
+
+  /** null: the engine was never seen. */
+  get facts(): HostFacts | null {
+    return this.#last?.facts ?? null
+  }
+
+  allowed(): Allowed | null {
+    if (!this.#last) return null
+    const { facts, diskMb } = this.#last
+    return { images: this.#settings.images, gpus: this.#gpus, cpus: facts.cpus, memoryMb: facts.memory_mb, diskMb, diskFreeMb: facts.disk_free_mb }
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const seen = await this.#look(signal)
+      await rest(this.#clock, seen ? EVERY_MS : RETRY_MS, signal)
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<boolean> {
+    try {
+      const now = await gather(this.#driver, this.#settings, signal)
+      const news = !this.#last || gist(this.#last) !== gist(now)
+      this.#last = now
+      if (now.facts.gpu.status === 'ok') this.#gpus = new Set(now.facts.gpu.gpus.map((g) => g.uuid))
+      if (now.facts.gpu.status === 'none') this.#gpus = new Set()
+      if (now.facts.gpu.status === 'failed') this.#log.warn({ message: now.facts.gpu.message }, 'nvidia-smi failed')
+      if (news) this.#onNews()
+      return true
+    } catch (error) {
+      if (!signal.aborted) this.#log.warn({ err: error }, 'this host could not be looked at')
+      return false
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { Progress, WishRun } from '../../schema/index.ts'
+import { type Container, type ContainerIdentity, DriverError } from '../core/ports.ts'
+import { awaitBanner } from './banner.ts'
+import type { Note } from './book.ts'
+import { generateHostKey } from './hostkey.ts'
+import { pullWithin } from './pull.ts'
+import { type Tools, welcome } from './tools.ts'
+
+const BANNER_MS = 45_000
+const INIT_MS = 10 * 60_000
+const OUTPUT_SHOWN = 600
+
+const at = (stage: Progress['stage'], current = 0, total: number | null = null): Progress => ({ stage, current, total })
+
+/**
+ * Makes the container of a wish, from nothing to "a client can log in". Rejects with what went wrong;
+ * whatever it left behind is then removed like anything else that must not be there.
+ */
+export async function make(t: Tools, entry: WishRun, ports: number[], signal: AbortSignal): Promise<void> {
+  const subject = { allocation: entry.id, incarnation: entry.incarnation }
+  const tell = (change: Partial<Note>) => {
+    t.book.write(subject, change)
+    t.changed()
+  }
+  tell({ phase: 'creating', progress: null, failure: null })
+  const [warm] = await Promise.all([t.driver.hasImage(entry.image, signal), t.memory.making(subject, { restart_n: entry.restart_n, keys_n: entry.keys_n })])
+  if (!warm) {
+    tell({ phase: 'pulling', progress: at('pull') })
+    await pullWithin(t, entry.image, (p) => tell({ progress: at('pull', p.current, p.total) }), signal)
+    tell({ phase: 'creating', progress: at('create') })
+  }
+  const container = await create(t, entry, ports, signal)
+  tell({ phase: 'starting', progress: at('banner') })
+  await answer(t, container, signal)
+  for (const [i, argv] of entry.init.entries()) {
+    tell({ progress: at('init', i, entry.init.length) })
+    await init(t, container, argv, entry.env)
+    signal.throwIfAborted()
+  }
+  await t.memory.made(subject)
+  welcome(t, container)
+}
+
+async function create(t: Tools, entry: WishRun, ports: number[], signal: AbortSignal): Promise<Container> {
+  if (ports.length === 0) throw new DriverError('no_port', `every SSH port of this host (${t.ports.first}-${t.ports.last}) is in use`)
+  const key = generateHostKey(entry.id)
+  const { id: allocation, incarnation, gpus, trace, image, limits, env, ssh_keys: authorizedKeys } = entry
+  const identity = { allocation, incarnation, gpus, hostKey: key.publicKey, trace }
+  const spec = { ...identity, ports, image, limits, env, authorizedKeys, hostPrivateKey: key.privateKey, simulated: t.simulated }
+  const { port } = await t.driver.run(t.owner, spec, signal)
+  const container: Container = { ...identity, port, state: 'running', exitCode: null, started: true }
+  t.sight.put(container)
+  return container
+}
+
+async function answer(t: Tools, c: Container, signal: AbortSignal): Promise<void> {
+  const alive = () => t.sight.get(c)?.state === 'running'
+  if (await awaitBanner(t.clock, { host: t.probeHost, port: c.port, withinMs: BANNER_MS, alive }, signal)) return
+  const now = t.sight.get(c)
+  if (now?.state === 'running') throw new DriverError('not_answering', `no SSH server answered in the container within ${BANNER_MS / 1000} s`)
+  throw new DriverError('exited', `the container ended with code ${now?.exitCode ?? 'unknown'} before its SSH server answered`)
+}
+
+async function init(t: Tools, c: ContainerIdentity, argv: string[], env: Record<string, string>): Promise<void> {
+  const { exitCode, output } = await t.driver.exec(t.owner, c, argv, env, INIT_MS)
+  if (exitCode === 0) return
+  const said = output.trim().slice(-OUTPUT_SHOWN)
+  throw new DriverError('init_failed', `${argv[0]} ended with code ${exitCode}${said && `: ${said}`}`)
+}

@@ -1,0 +1,107 @@
+import * as z from 'zod'
+import { allocationId, failure, type Failure } from '../../schema/index.ts'
+import { readJson, writeAtomic } from '../core/files.ts'
+import { type Key, keyOf } from './key.ts'
+
+/**
+ * What became of a container, over restarts:
+ *
+ *   making ──▶ made ──▶ ended
+ *      └──────────────────▲
+ *
+ * `making` stands on disk before the engine is asked, so what a crash leaves half made is known as such.
+ * `made` stands on disk before anybody is told it runs, so a missing one is never made anew, empty.
+ */
+const life = z.object({
+  allocation: allocationId,
+  incarnation: z.number().int().positive(),
+  stage: z.enum(['making', 'made', 'ended']),
+  failure: failure.nullable(),
+  /** One-shot acts that were executed. */
+  restart_n: z.number().int().nonnegative(),
+  keys_n: z.number().int().nonnegative(),
+  at_ms: z.number(),
+})
+export type Life = z.infer<typeof life>
+export type Lives = ReadonlyMap<Key, Life>
+
+type Subject = Pick<Life, 'allocation' | 'incarnation'>
+type Counters = Pick<Life, 'restart_n' | 'keys_n'>
+
+const FIX = 'Restore it from a backup. Without it the agent cannot tell a lost container from a new one: only if nothing is rented here, remove the file.'
+/** A container is remembered this long after it and its wish are gone: a wish from a restored database must not make it anew. */
+const REMEMBER_MS = 24 * 3600_000
+
+/** The agent's memory of its containers, in one small file. Every change is on disk when its promise resolves. */
+export class Memory {
+  readonly #path: string
+  readonly #wallMs: () => number
+  readonly #lives: Map<Key, Life>
+  #writing: Promise<void> = Promise.resolve()
+  #queued: Promise<void> | null = null
+
+  private constructor(path: string, wallMs: () => number, lives: Life[]) {
+    this.#path = path
+    this.#wallMs = wallMs
+    this.#lives = new Map(lives.map((l) => [keyOf(l), l]))
+  }
+
+  static async open(path: string, wallMs: () => number): Promise<Memory> {
+    return new Memory(path, wallMs, (await readJson(path, z.array(life), FIX)) ?? [])
+  }
+
+  get lives(): Lives {
+    return this.#lives
+  }
+
+  isMade(s: Subject): boolean {
+    return this.#lives.get(keyOf(s))?.stage === 'made'
+  }
+
+  failureOf(s: Subject): Failure | null {
+    return this.#lives.get(keyOf(s))?.failure ?? null
+  }
+
+  making(s: Subject, counters: Counters): Promise<void> {
+    return this.#set(s, { stage: 'making', failure: null, ...counters })
+  }
+
+  made(s: Subject, counters?: Counters): Promise<void> {
+    return this.#set(s, { stage: 'made', failure: null, ...counters })
+  }
+
+  ended(s: Subject, why: Failure | null): Promise<void> {
+    return this.#set(s, { stage: 'ended', failure: why })
+  }
+
+  /** As if it had never been: it may be made again. */
+  forget(s: Subject): Promise<void> {
+    this.#lives.delete(keyOf(s))
+    return this.#save()
+  }
+
+  /** Drops what happened long ago. @param keep what the wish mentions or the engine shows */
+  async prune(keep: ReadonlySet<Key>): Promise<void> {
+    const old = [...this.#lives].filter(([key, l]) => !keep.has(key) && this.#wallMs() - l.at_ms > REMEMBER_MS)
+    for (const [key] of old) this.#lives.delete(key)
+    if (old.length > 0) await this.#save()
+  }
+
+  #set({ allocation, incarnation }: Subject, change: Pick<Life, 'stage' | 'failure'> & Partial<Counters>): Promise<void> {
+    const key = keyOf({ allocation, incarnation })
+    const before = this.#lives.get(key) ?? { restart_n: 0, keys_n: 0 }
+    this.#lives.set(key, { ...before, ...change, allocation, incarnation, at_ms: this.#wallMs() })
+    return this.#save()
+  }
+
+  /** Changes that come while a write runs share the next one: sixteen starts at once cost two writes, not sixteen. */
+  #save(): Promise<void> {
+    this.#queued ??= this.#writing.then(() => {
+      this.#queued = null
+      const write = writeAtomic(this.#path, JSON.stringify([...this.#lives.values()]))
+      this.#writing = write.catch(() => undefined) // whoever asked for this write gets its failure; the next write is not to blame
+      return write
+    })
+    return this.#queued
+  }
+}

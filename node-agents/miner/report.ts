@@ -1,0 +1,93 @@
+import type { AllocationFact, Failure, Phase, WishEntry } from '../../schema/index.ts'
+import type { Container } from '../core/ports.ts'
+import type { Note, Notes } from './book.ts'
+import { type InFlight, isOver } from './diff.ts'
+import { type Key, keyOf } from './key.ts'
+import type { Life, Lives } from './memory.ts'
+import type { Unreadable } from './wish.ts'
+
+/** What a report is made of. */
+export type Known = {
+  entries: readonly WishEntry[]
+  unreadable: readonly Unreadable[]
+  /** null: the engine was never seen, so nothing can be said about any container. */
+  containers: readonly Container[] | null
+  engineOk: boolean
+  notes: Notes
+  worn: ReadonlySet<Key>
+  lives: Lives
+  inFlight: readonly InFlight[]
+  nowMs: number | null
+}
+
+type Fact = Pick<AllocationFact, 'phase' | 'error' | 'progress' | 'endpoint'>
+
+const fact = (phase: Phase, more: Partial<Fact> = {}): Fact => ({ phase, error: null, progress: null, endpoint: null, ...more })
+const failed = (error: Failure): Fact => fact('failed', { error })
+
+const UNSUPPORTED: Failure = { code: 'unsupported', message: 'this agent does not understand this entry: upgrade the agent' }
+const AWAY: Failure = { code: 'engine_error', message: 'the container engine of this host does not answer' }
+
+/** A fact for every entry of the wish: gone is said, never implied. Pure. */
+export function factsOf(k: Known): AllocationFact[] {
+  if (!k.containers) return k.unreadable.map(unsupported)
+  const rows = new Map(k.containers.map((c) => [keyOf(c), c]))
+  return [...k.entries.map((e) => factOf(e, rows.get(keyOf(e)), k)), ...k.unreadable.map(unsupported)]
+}
+
+/** Containers of ours that the wish does not mention. Pure. */
+export function unexplainedOf(k: Known): { id: string; incarnation: number }[] {
+  const wished = new Set([...k.entries, ...k.unreadable].map(keyOf))
+  return (k.containers ?? []).filter((c) => !wished.has(keyOf(c))).map((c) => ({ id: c.allocation, incarnation: c.incarnation }))
+}
+
+function unsupported(u: Unreadable): AllocationFact {
+  return { id: u.id, incarnation: u.incarnation, observed_generation: u.generation, restart_n: 0, keys_n: 0, trace: u.trace, ...failed(UNSUPPORTED) }
+}
+
+function factOf(e: WishEntry, row: Container | undefined, k: Known): AllocationFact {
+  const life = k.lives.get(keyOf(e))
+  const { restart_n, keys_n } = life ?? { restart_n: 0, keys_n: 0 }
+  const { id, incarnation, generation, trace } = e
+  return { id, incarnation, observed_generation: generation, restart_n, keys_n, trace, ...see(e, row, life, k) }
+}
+
+function see(e: WishEntry, row: Container | undefined, life: Life | undefined, k: Known): Fact {
+  const note = k.notes.get(keyOf(e))
+  const working = k.inFlight.some((f) => f.allocation === e.id && f.incarnation === e.incarnation)
+  if (isOver(e, k.nowMs)) return fact(row || working ? 'stopping' : 'gone')
+  if (life?.stage === 'ended' && life.failure) return failed(life.failure)
+  if (row && !(working && note?.phase)) return present(row, note, k.worn.has(keyOf(e)))
+  return absent(e, note, life, working, k)
+}
+
+function present(row: Container, note: Note | undefined, worn: boolean): Fact {
+  if (row.state === 'exited' && worn)
+    return failed({ code: 'exited', message: `the container ended again and again, last with code ${row.exitCode ?? 'unknown'}` })
+  if (row.state === 'paused') return fact('paused', { endpoint: note?.endpoint ?? null })
+  if (row.state === 'running' && note?.endpoint) return fact('running', { endpoint: note.endpoint })
+  return fact('starting', { progress: note?.progress ?? null, error: note?.failure ?? null })
+}
+
+function absent(e: WishEntry, note: Note | undefined, life: Life | undefined, working: boolean, k: Known): Fact {
+  if (working) return fact(note?.phase ?? 'creating', { progress: note?.progress ?? null })
+  if (!k.engineOk && !life && e.kind === 'container' && e.desired === 'run') return failed(AWAY)
+  return fact('none')
+}
+
+const FINAL: ReadonlySet<Phase> = new Set(['running', 'paused', 'gone', 'failed'])
+/** How long news may wait for more news (ms): somebody waits for an outcome, nobody for a step on the way. */
+export const NEWS_MS = { outcome: 0, step: 1000, progress: 5000 } as const
+
+/** How soon the edge should hear of what changed since it last did; null: nothing did. Pure. */
+export function newsIn(told: readonly AllocationFact[], now: readonly AllocationFact[]): number | null {
+  const before = new Map(told.map((f) => [keyOf(f), f]))
+  const delays = now.map((f) => urgency(before.get(keyOf(f)), f)).filter((d) => d !== null)
+  return delays.length > 0 ? Math.min(...delays) : null
+}
+
+function urgency(before: AllocationFact | undefined, now: AllocationFact): number | null {
+  const same = (f: AllocationFact) => JSON.stringify({ ...f, progress: null })
+  if (before && same(before) === same(now)) return JSON.stringify(before.progress) === JSON.stringify(now.progress) ? null : NEWS_MS.progress
+  return FINAL.has(now.phase) && now.phase !== before?.phase ? NEWS_MS.outcome : NEWS_MS.step
+}

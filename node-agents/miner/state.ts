@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from 'zod'
+import { installId, makeId } from '../../schema/index.ts'
+import { readIfThere, readJson, writeAtomic } from '../core/files.ts'
+import { knownEdge, type KnownEdge } from './identity.ts'
+import { Memory } from './memory.ts'
+import { openSeq, type Seq } from './seq.ts'
+
+const identityFile = z.object({ install: installId, edge: knownEdge.nullable() })
+const FIX = 'Restore it from a backup, or remove it to begin as a new install (containers of the old one are then left alone, as foreign).'
+
+/** The agent's state directory. Each file is written whole or not at all. */
+export type State = {
+  readonly install: string
+  readonly edge: () => KnownEdge | null
+  keepEdge(edge: KnownEdge): Promise<void>
+  /** The last wish as it came, not verified again; null: none. */
+  readWish(): Promise<string | null>
+  keepWish(jws: string): Promise<void>
+  seq: Seq
+  memory: Memory
+}
+
+/** Opens or makes a state directory. Throws a `Mistake` that names the damaged file and the fix. */
+export async function openState(dir: string, wallMs: () => number): Promise<State> {
+  const path = (name: string) => join(dir, name)
+  let identity = await readJson(path('identity.json'), identityFile, FIX)
+  const save = (next: z.infer<typeof identityFile>) => {
+    identity = next
+    return writeAtomic(path('identity.json'), JSON.stringify(next))
+  }
+  if (!identity) await save({ install: makeId('in', wallMs(), randomBytes(10)), edge: null })
+  const { install } = identityFile.parse(identity)
+  return {
+    install,
+    edge: () => identity?.edge ?? null,
+    keepEdge: (edge) => save({ install, edge }),
+    readWish: () => readIfThere(path('wish.jws')),
+    keepWish: (jws) => writeAtomic(path('wish.jws'), jws),
+    seq: await openSeq(path('seq.json'), wallMs),
+    memory: await Memory.open(path('acts.json'), wallMs),
+  }
+}
+
+export async function makeStateDir(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+}

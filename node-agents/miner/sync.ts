@@ -1,0 +1,156 @@
+import type { AllocationFact, Report } from '../../schema/index.ts'
+import { Backoff } from '../core/backoff.ts'
+import { ControlError } from '../core/control.ts'
+import { isAbort } from '../core/life.ts'
+import type { Log } from '../core/log.ts'
+import { Mistake } from '../core/mistake.ts'
+import type { Clock, Control } from '../core/ports.ts'
+import type { Trigger } from '../core/trigger.ts'
+import type { Hold } from './hold.ts'
+import { NEWS_MS, newsIn } from './report.ts'
+import type { ServerTime } from './server-time.ts'
+import type { Session } from './session.ts'
+import { WishRefused } from './wish.ts'
+
+const FULL_MS = 10 * 60_000
+const FULL_SPREAD = 0.2
+const POLL_MS = 60_000
+const CONFLICT_MS = 60_000
+
+export type SyncDeps = {
+  control: Control
+  session: Session
+  hold: Hold
+  time: ServerTime
+  clock: Clock
+  trigger: Trigger
+  hotkey: string
+  /** @param full with the facts about the host */
+  report: (full: boolean) => Promise<Report>
+  /** What a report would say now. */
+  facts: () => AllocationFact[]
+  onWish: () => void
+  log: Log
+}
+
+/** Carries the fact up and the wish down: one request at a time, at once when somebody waits for the outcome. */
+export class Sync {
+  readonly #d: SyncDeps
+  readonly #backoff = new Backoff(1000, 60_000)
+  /** What the edge last took from us. */
+  #told: AllocationFact[] = []
+  #fullAt = -Infinity
+  #socketUp = false
+
+  constructor(deps: SyncDeps) {
+    this.#d = deps
+  }
+
+  /** Something a report shows may have changed. */
+  changed(): void {
+    const delay = newsIn(this.#told, this.#d.facts())
+    if (delay !== null) this.#d.trigger.kick(delay)
+  }
+
+  /** The host itself changed: the next sync carries its facts, soon. */
+  hostChanged(): void {
+    if (this.#fullAt === -Infinity) return // the next one carries them anyway
+    this.#fullAt = -Infinity
+    this.#d.trigger.kick(NEWS_MS.step)
+  }
+
+  /** The edge says there is something to know. */
+  go(): void {
+    this.#d.trigger.free()
+    this.#d.trigger.kick()
+  }
+
+  socketUp(): void {
+    this.#socketUp = true
+    this.go()
+  }
+
+  socketDown(): void {
+    this.#socketUp = false
+    this.#d.trigger.kick(this.#interval())
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { trigger, session } = this.#d
+    trigger.kick()
+    for (;;) {
+      await trigger.next(signal)
+      try {
+        await session.ready(signal)
+        await this.#once(signal)
+        this.#backoff.reset()
+        trigger.kick(this.#interval())
+      } catch (error) {
+        if (signal.aborted || error instanceof Mistake) throw error
+        const pause = this.#judge(error)
+        trigger.hold(pause)
+        trigger.kick(pause)
+      }
+    }
+  }
+
+  async #once(signal: AbortSignal): Promise<void> {
+    const { clock, control, hold, time, onWish } = this.#d
+    const full = clock.monotonicMs() >= this.#fullAt
+    const report = await this.#d.report(full)
+    const jws = await control.sync(report, signal)
+    this.#told = report.allocations
+    if (full) this.#fullAt = clock.monotonicMs() + (report.facts ? FULL_MS * (1 + FULL_SPREAD * (2 * Math.random() - 1)) : POLL_MS)
+    const news = await hold.take(jws)
+    if (hold.wish) time.anchor(hold.wish.issuedAtMs)
+    if (news) onWish()
+    this.changed()
+  }
+
+  #interval(): number {
+    const full = Math.max(0, this.#fullAt - this.#d.clock.monotonicMs())
+    return this.#socketUp ? full : Math.min(full, POLL_MS)
+  }
+
+  /** What a failure means for the next try (ms), said once where the operator can see it. */
+  #judge(error: unknown): number {
+    const { log, session } = this.#d
+    const pause = this.#backoff.next()
+    if (error instanceof WishRefused && error.code === 'unknown_key') session.doubt()
+    if (!(error instanceof ControlError)) {
+      if (!isAbort(error)) log.error({ err: error }, 'sync failed')
+      return pause
+    }
+    if (error.code === 'not_registered') {
+      session.forgotten()
+      return pause
+    }
+    const { level, text } = advice(error, this.#d.hotkey)
+    log[level]({ code: error.code, reason: error.message, retry_ms: Math.round(pause) }, text)
+    return error.code === 'agent_conflict' || error.code === 'agent_too_old' ? CONFLICT_MS : pause
+  }
+}
+
+/** What the operator of this agent can do about a refusal. */
+export function advice(error: ControlError, hotkey: string): { level: 'error' | 'warn'; text: string } {
+  switch (error.code) {
+    case 'not_admitted':
+    case 'wrong_role':
+      return { level: 'error', text: `the edge does not take this hotkey as a miner: ask the operator to run: compute admin allow ${hotkey} --role miner` }
+    case 'agent_conflict':
+      return {
+        level: 'error',
+        text: 'another install speaks for this hotkey. Stop that agent; if it is lost, wait ten minutes with nothing rented there, or move its state directory here',
+      }
+    case 'agent_too_old':
+      return { level: 'error', text: 'this agent is too old for the edge: upgrade it' }
+    case 'refused_facts':
+      return { level: 'error', text: 'the edge does not take this host' }
+    case 'wrong_receiver':
+    case 'malformed_signature':
+    case 'bad_signature':
+      return { level: 'error', text: 'the edge does not take the signature of this agent' }
+    default:
+      return { level: 'warn', text: 'the edge did not answer as hoped' }
+  }
+}

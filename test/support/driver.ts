@@ -1,0 +1,157 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { type Container, type ContainerSpec, type Driver, DriverError, type Owner, type PullProgress } from '../../node-agents/core/ports.ts'
+
+type Row = Container & { owner: Owner; spec: ContainerSpec; server: Server | null; sockets: Set<Socket> }
+
+const same = (a: Owner, b: Owner) => a.edge === b.edge && a.hotkey === b.hotkey && a.install === b.install
+
+/**
+ * A container engine in memory whose containers are real TCP servers that greet like sshd. It outlives its drivers,
+ * as a real engine outlives an agent. What it does wrong is set from outside.
+ */
+export class MemoryEngine {
+  readonly images = new Set<string>(['workspace:1'])
+  /** What a pull of an image that is not here does; default: it arrives. */
+  pull: (reference: string, onProgress: (p: PullProgress) => void, signal: AbortSignal) => Promise<void> = async (reference) => void this.images.add(reference)
+  /** Awaited before a container is made; may throw. */
+  beforeRun: (spec: ContainerSpec, signal?: AbortSignal) => Promise<void> = async () => undefined
+  /** How long its SSH server takes to come up (ms); Infinity: it never does. */
+  bannerAfterMs = 0
+  exec: (argv: string[]) => { exitCode: number; output: string } = () => ({ exitCode: 0, output: '' })
+  away = false
+  /** Every container ever made, in order: "allocation/incarnation". */
+  readonly made: string[] = []
+  readonly #rows = new Map<string, Row>()
+  readonly #watchers = new Set<() => void>()
+
+  get rows(): Row[] {
+    return [...this.#rows.values()]
+  }
+
+  row(allocation: string): Row | undefined {
+    return this.rows.find((r) => r.allocation === allocation)
+  }
+
+  /** The container ends by itself, or with its host. */
+  async exit(allocation: string, exitCode = 137): Promise<void> {
+    const row = this.row(allocation)
+    if (!row) throw new Error(`no container of ${allocation}`)
+    await this.#quiet(row)
+    row.state = 'exited'
+    row.exitCode = exitCode
+    this.#changed()
+  }
+
+  /** The container is gone behind everybody's back. */
+  async vanish(allocation: string): Promise<void> {
+    for (const [key, row] of this.#rows) {
+      if (row.allocation !== allocation) continue
+      await this.#quiet(row)
+      this.#rows.delete(key)
+    }
+    this.#changed()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.rows.map((r) => this.#quiet(r)))
+    this.#rows.clear()
+  }
+
+  driver(): Driver {
+    return {
+      name: 'docker',
+      info: async () => this.#here({ driver: 'docker' as const, isolation: 'none', engine: 'memory' }),
+      list: async (owner) => {
+        const mine = this.rows.filter((r) => same(r.owner, owner))
+        const containers = mine.map(({ owner: _, spec: _s, server: _r, sockets: _k, ...c }) => c)
+        return this.#here({ containers, foreign: this.#rows.size - mine.length })
+      },
+      hasImage: async (reference) => this.#here(this.images.has(reference)),
+      pull: (reference, onProgress, signal) => this.#here(this.pull(reference, onProgress, signal)),
+      run: async (owner, spec, signal) => this.#run(owner, spec, signal),
+      start: async (_, c) => this.#up(this.#need(c.allocation)),
+      stop: async (_, c) => this.exit(c.allocation, 0),
+      exec: async (_, c, argv) => {
+        this.#need(c.allocation)
+        return this.exec(argv)
+      },
+      remove: async (owner, c) => {
+        this.#here(null)
+        const row = this.#rows.get(`${c.allocation}/${c.incarnation}`)
+        if (!row || !same(row.owner, owner)) return
+        await this.#quiet(row)
+        this.#rows.delete(`${c.allocation}/${c.incarnation}`)
+        this.#changed()
+      },
+      watch: async (_, onChange, signal) => {
+        this.#watchers.add(onChange)
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+        this.#watchers.delete(onChange)
+      },
+    }
+  }
+
+  #here<T>(value: T): T {
+    if (this.away) throw new DriverError('away', 'the engine does not answer')
+    return value
+  }
+
+  #need(allocation: string): Row {
+    this.#here(null)
+    const row = this.row(allocation)
+    if (!row) throw new DriverError('container_missing', `no container of ${allocation}`)
+    return row
+  }
+
+  async #run(owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<{ port: number }> {
+    this.#here(null)
+    await this.beforeRun(spec, signal)
+    signal?.throwIfAborted()
+    const { allocation, incarnation, gpus, hostKey, trace, ports } = spec
+    for (const port of ports) {
+      if (this.rows.some((r) => r.port === port && r.state === 'running')) continue
+      const row: Row = {
+        ...{ allocation, incarnation, gpus, hostKey, trace, port, owner, spec },
+        ...{ state: 'created', exitCode: null, started: false, server: null, sockets: new Set<Socket>() },
+      }
+      this.#rows.set(`${allocation}/${incarnation}`, row)
+      this.made.push(`${allocation}/${incarnation}`)
+      await this.#up(row)
+      return { port }
+    }
+    throw new DriverError('no_port', 'every port is taken')
+  }
+
+  async #up(row: Row): Promise<void> {
+    row.state = 'running'
+    row.started = true
+    row.exitCode = null
+    this.#changed()
+    if (this.bannerAfterMs === Infinity) return
+    const server = createServer((socket) => {
+      row.sockets.add(socket)
+      socket.on('close', () => row.sockets.delete(socket))
+      socket.on('error', () => socket.destroy()) // a client that leaves is nothing to an SSH server
+      socket.write('SSH-2.0-memory\r\n')
+    })
+    row.server = server
+    const open = () =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(row.port, '127.0.0.1', () => resolve())
+      })
+    if (this.bannerAfterMs === 0) await open()
+    else setTimeout(() => void open(), this.bannerAfterMs).unref()
+  }
+
+  async #quiet(row: Row): Promise<void> {
+    const { server } = row
+    row.server = null
+    for (const socket of row.sockets) socket.destroy()
+    if (server?.listening) await new Promise((resolve) => server.close(resolve))
+  }
+
+  #changed(): void {
+    for (const watcher of this.#watchers) watcher()
+  }
+}

@@ -1,0 +1,131 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { Writable } from 'node:stream'
+import { encodeHotkey, makeId, type WishRun } from '../../schema/index.ts'
+import { generateHotkey } from '../../node-agents/core/hotkey.ts'
+import { makeLog } from '../../node-agents/core/log.ts'
+import type { MinerConfig } from '../../node-agents/miner/config.ts'
+import { runMiner } from '../../node-agents/miner/main.ts'
+import { simulatedGpus } from '../../node-agents/miner/simulate.ts'
+import { MemoryEngine } from './driver.ts'
+import { FakeEdge } from './fake-edge.ts'
+
+/** A port nobody uses right now. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+export type Running = { stop(): Promise<void>; ended: Promise<void>; lines: string[] }
+
+/** One miner's world: an edge, an engine, a state directory; the agent in it can be stopped and started again. */
+export class MinerWorld {
+  readonly edge: FakeEdge
+  readonly engine = new MemoryEngine()
+  readonly config: MinerConfig
+  readonly hotkey: string
+  readonly #dir: string
+  readonly #running = new Set<Running>()
+
+  private constructor(dir: string, edge: FakeEdge, config: MinerConfig, hotkey: string) {
+    this.#dir = dir
+    this.edge = edge
+    this.config = config
+    this.hotkey = hotkey
+  }
+
+  static async make(): Promise<MinerWorld> {
+    const dir = await mkdtemp(join(tmpdir(), 'miner-'))
+    const { address } = await generateHotkey(join(dir, 'hotkey'))
+    const edge = await new FakeEdge(encodeHotkey(randomBytes(32))).start()
+    const first = await freePort()
+    const config: MinerConfig = {
+      edge: { url: edge.url, pin: edge.pin },
+      hotkeyFile: join(dir, 'hotkey'),
+      state: join(dir, 'state'),
+      address: '127.0.0.1',
+      bind: '127.0.0.1',
+      ports: { first, last: Math.min(first + 50, 65535) },
+      images: ['workspace:1', 'cold:1'],
+      maxCpus: null,
+      maxMemoryGb: null,
+      simulateGpu: { model: 'NVIDIA H200', count: 2, vramMb: 143_771 },
+      reconnectJitterMs: 10,
+      docker: '',
+      logLevel: 'debug',
+    }
+    return new MinerWorld(dir, edge, config, address)
+  }
+
+  get gpus(): string[] {
+    return this.config.simulateGpu ? simulatedGpus(this.hotkey, this.config.simulateGpu).map((g) => g.uuid) : []
+  }
+
+  start(config: Partial<MinerConfig> = {}): Running {
+    const stop = new AbortController()
+    const lines: string[] = []
+    const log = makeLog(
+      'debug',
+      'miner',
+      new Writable({
+        write(chunk: Buffer, _, done) {
+          lines.push(chunk.toString())
+          done()
+        },
+      }),
+    )
+    const ended = runMiner({ ...this.config, ...config }, this.engine.driver(), stop.signal, log)
+    const running: Running = {
+      ended,
+      lines,
+      stop: async () => {
+        this.#running.delete(running)
+        stop.abort()
+        await ended
+      },
+    }
+    this.#running.add(running)
+    ended.catch(() => this.#running.delete(running)) // whoever awaits `ended` gets the failure
+    return running
+  }
+
+  /** A wish entry for one GPU, to be changed where a test needs it. */
+  entry(change: Partial<WishRun> = {}): WishRun {
+    return {
+      kind: 'container',
+      id: makeId('al', Date.now(), randomBytes(10)),
+      incarnation: 1,
+      generation: 1,
+      trace: randomBytes(16).toString('hex'),
+      desired: 'run',
+      restart_n: 0,
+      keys_n: 1,
+      ssh_keys: [],
+      expires_at_ms: this.edge.now() + 3600_000,
+      gpus: this.gpus.slice(0, 1),
+      image: 'workspace:1',
+      env: {},
+      init: [],
+      limits: { cpus: 1, memory_mb: 256, shm_mb: 64, disk_gb: 1, pids: 256 },
+      ...change,
+    }
+  }
+
+  tombstone({ id, incarnation, generation, trace }: WishRun) {
+    return { kind: 'tombstone' as const, id, incarnation, generation: generation + 1, trace }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running].map((r) => r.stop()))
+    await this.engine.close()
+    await this.edge.stop()
+    await rm(this.#dir, { recursive: true, force: true })
+  }
+}
