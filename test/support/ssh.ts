@@ -6,14 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ssh2, { type ConnectConfig } from 'ssh2'
+import { generateHostKey } from '../../node-agents/miner/hostkey.ts'
 import { knownHosts } from '../../schema/index.ts'
 
-const { Client, utils } = ssh2
+const { Client } = ssh2
 
-/** An ed25519 pair: OpenSSH private key, and "type base64". */
+/** An ed25519 pair: OpenSSH private key, and "type base64". Not by ssh2, which makes one broken key in 256. */
 export function keyPair(): { private: string; public: string } {
-  const pair = utils.generateKeyPairSync('ed25519')
-  return { private: pair.private, public: pair.public.trim() }
+  const { privateKey, publicKey } = generateHostKey('test')
+  return { private: privateKey, public: publicKey }
 }
 
 export type Target = { port: number; hostKey: string; privateKey: string }

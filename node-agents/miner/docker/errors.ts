@@ -20,6 +20,9 @@ const RULES: { code: Code; status?: number; text: RegExp }[] = [
   { code: 'exited', status: 409, text: /is not running/i },
 ]
 
+/** Cuts a text to what a report carries. */
+export const clip = (text: string) => text.slice(0, MESSAGE_MAX)
+
 const property = (value: unknown, key: string): unknown => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined)
 
 /** HTTP status of the engine's answer, or null when there was none. */
@@ -32,7 +35,7 @@ export function statusOf(error: unknown): number | null {
 export function textOf(error: unknown): string {
   const own = property(property(error, 'json'), 'message')
   const text = typeof own === 'string' ? own : error instanceof Error ? error.message : String(error)
-  return text.trim().slice(0, MESSAGE_MAX)
+  return clip(text.trim())
 }
 
 /** Whatever went wrong with the engine, in our words. */
@@ -40,12 +43,12 @@ export function driverError(error: unknown): DriverError {
   if (error instanceof DriverError) return error
   const text = textOf(error)
   const status = statusOf(error)
-  if (status === null && AWAY.has(String(property(error, 'code')))) return new DriverError('away', `the engine does not answer: ${text}`, error)
+  if (status === null && AWAY.has(String(property(error, 'code')))) return new DriverError('away', clip(`the engine does not answer: ${text}`), error)
   const rule = RULES.find((r) => (r.status === undefined || r.status === status) && r.text.test(text))
   return new DriverError(rule?.code ?? 'engine_error', text, error)
 }
 
 /** The caller's signal ended it. */
 export function givenUp(signal: AbortSignal, code: Code = 'engine_error'): DriverError {
-  return new DriverError(code, `given up: ${textOf(signal.reason)}`, signal.reason)
+  return new DriverError(code, clip(`given up: ${textOf(signal.reason)}`), signal.reason)
 }

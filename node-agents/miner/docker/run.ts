@@ -2,7 +2,7 @@ import { DriverError, type ContainerSpec, type Owner } from '../../core/ports.ts
 import { accessOf, type Access } from '../access.ts'
 import { sshArchive } from './archive.ts'
 import type { Engine } from './client.ts'
-import { driverError, givenUp, textOf } from './errors.ts'
+import { clip, driverError, givenUp, textOf } from './errors.ts'
 import { containerOf, nameOf } from './labels.ts'
 import { createOptions } from './spec.ts'
 
@@ -16,7 +16,7 @@ async function undo(engine: Engine, id: string, cause: unknown): Promise<void> {
     await engine.remove(id)
   } catch (error) {
     const first = driverError(cause)
-    throw new DriverError(first.code, `${first.message}; and it could not be removed: ${textOf(error)}`.slice(0, 1000), cause)
+    throw new DriverError(first.code, clip(`${first.message}; and it could not be removed: ${textOf(error)}`), cause)
   }
 }
 
