@@ -42,7 +42,8 @@ export function tellPhases(t: Taken): SQL {
     WHERE ${taken(t)} AND a.ended_at IS NULL AND (a.phase <> f.phase OR a.fact_incarnation <> f.incarnation)`
 }
 
-/** Writes what changed, and only that: an idle report costs no row. The deadline moves with progress and goes with readiness. */
+/** Writes what changed, and only that: an idle report costs no row. The deadline moves with progress and goes with readiness;
+ * a client's own init commands may take all the time the client gave. */
 export function takeFacts(t: Taken): SQL {
   const { nowMs } = t
   return sql`
@@ -50,7 +51,8 @@ export function takeFacts(t: Taken): SQL {
       observed_keys_n = f.keys_n, error = nullif(f.error, 'null'), progress = nullif(f.progress, 'null'), host = f.host, port = f.port, user = f.user, host_key = f.host_key,
       host_key_signature = f.signature, fact_at = ${nowMs}, acked_at = coalesce(a.acked_at, ${nowMs}),
       ready_at = CASE WHEN f.phase = 'running' THEN coalesce(a.ready_at, ${nowMs}) ELSE a.ready_at END,
-      deadline_at = CASE WHEN a.deadline_at IS NULL OR f.phase = 'running' THEN NULL ELSE min(${nowMs + DEADLINE_MS.progress}, a.ready_by) END
+      deadline_at = CASE WHEN a.deadline_at IS NULL OR f.phase = 'running' THEN NULL
+        WHEN f.progress ->> 'stage' = 'init' THEN a.ready_by ELSE min(${nowMs + DEADLINE_MS.progress}, a.ready_by) END
     FROM ${facts(t)} f WHERE ${about(t)} AND ${taken(t)} AND a.ended_at IS NULL AND (a.fact_incarnation <> f.incarnation OR a.phase <> f.phase
       OR a.observed_generation <> f.observed_generation OR a.observed_restart_n <> f.restart_n OR a.observed_keys_n <> f.keys_n
       OR coalesce(a.error, 'null') <> f.error OR coalesce(a.progress, 'null') <> f.progress OR a.host_key IS NOT f.host_key OR a.port IS NOT f.port OR a.host IS NOT f.host)

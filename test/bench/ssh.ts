@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Docker from 'dockerode'
+import { startDatabase } from '../../local/database/server.ts'
+import { migrate } from '../../local/database/migrate.ts'
+import { generateHotkey } from '../../node-agents/core/hotkey.ts'
+import type { AllocationView } from '../../schema/index.ts'
+import { HOST_KEY } from '../support/agent.ts'
+import { readUntil, startTestEdge, type TestEdge } from '../support/edge.ts'
+import { type Bench, type Figure, median, quantile, round, timed } from './measure.ts'
+
+const RUNS = 20
+const WARM_UP = 2
+const IDLE_MS = 5_000
+const FLOOR_PORT = 19_999
+const IMAGE = process.env['COMPUTE_TEST_IMAGE'] ?? 'compute-workspace:test'
+
+/** Dials until an SSH server says who it is; a proxy in front may accept and close again before that. */
+async function banner(host: string, port: number): Promise<void> {
+  for (const end = performance.now() + 30_000; performance.now() < end; await sleep(2)) {
+    const socket = connect({ host, port })
+    const said = await new Promise<boolean>((done) => {
+      socket.once('data', () => done(true))
+      socket.once('error', () => done(false))
+      socket.once('close', () => done(false))
+    })
+    socket.destroy()
+    if (said) return
+  }
+  throw new Error(`no SSH banner at ${host}:${port}`)
+}
+
+/** The floor: the same image by hand, from create to banner. */
+async function byHand(docker: Docker): Promise<number> {
+  let id = ''
+  const ms = await timed(async () => {
+    const container = await docker.createContainer({
+      Image: IMAGE,
+      Cmd: ['/usr/sbin/sshd', '-D', '-e'],
+      HostConfig: { Init: true, PortBindings: { '22/tcp': [{ HostIp: '127.0.0.1', HostPort: String(FLOOR_PORT) }] } },
+      ExposedPorts: { '22/tcp': {} },
+    })
+    id = container.id
+    await container.start()
+    await banner('127.0.0.1', FLOOR_PORT)
+  })
+  await docker.getContainer(id).remove({ force: true })
+  return ms
+}
+
+async function rented(edge: TestEdge, key: string): Promise<number> {
+  let view: AllocationView | null = null
+  const ms = await timed(async () => {
+    const answer = await edge.call<AllocationView>(key, 'POST', '/v1/allocations', { ssh_keys: [HOST_KEY] }, { prefer: 'wait=60' })
+    if (answer.body.state !== 'running' || !answer.body.endpoint) throw new Error(`not running: ${JSON.stringify(answer.body)}`)
+    view = answer.body
+    await banner(answer.body.endpoint.host, answer.body.endpoint.port)
+  })
+  if (view) await edge.call(key, 'DELETE', `/v1/allocations/${(view as AllocationView).id}`, undefined, { prefer: 'wait=60' })
+  return ms
+}
+
+/** Resident memory of a process, MB. */
+async function rss(child: ChildProcess): Promise<number> {
+  const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024
+}
+
+/** POST until the client reads the banner, against the same image started by hand, in turns; and what the agent weighs idle. */
+export const bench: Bench = async () => {
+  const docker = new Docker()
+  if (!(await docker.ping().then(() => true, () => false))) return [{ name: 'allocate_to_ssh', value: Number.NaN, unit: 'ms', note: 'no container engine: set DOCKER_HOST' }]
+  const folder = await mkdtemp(join(tmpdir(), 'bench-ssh-'))
+  const database = await startDatabase({ file: join(folder, 'edge.db') })
+  await migrate(database.url)
+  const edge = await startTestEdge(database.url, { vars: { DEFAULT_IMAGE: IMAGE } })
+  const hotkeyFile = join(folder, 'hotkey')
+  const { address: hotkey } = await generateHotkey(hotkeyFile)
+  await edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey, role: 'miner' })
+  const agent = spawn(process.execPath, ['node-agents/main.ts', 'miner', '--edge', `${edge.url}#${edge.fingerprint}`, '--hotkey-file', hotkeyFile, '--state', join(folder, 'state'), '--address', '127.0.0.1', '--bind', '127.0.0.1', '--ports', '21000-21999', '--images', IMAGE, '--simulate-gpu', 'NVIDIA H200:8', '--log-level', 'info'], { stdio: 'inherit' })
+  try {
+    const key = await edge.key('bench')
+    await readUntil(() => edge.call<{ free: number }>(key, 'GET', '/v1/gpus'), (a) => a.body.free === 8)
+    const floor: number[] = []
+    const ours: number[] = []
+    for (let i = -WARM_UP; i < RUNS; i++) {
+      const [hand, rental] = [await byHand(docker), await rented(edge, key)]
+      if (i >= 0) floor.push(hand)
+      if (i >= 0) ours.push(rental)
+    }
+    await sleep(IDLE_MS)
+    const to = `create, start and banner of the same image by hand (p50 ${round(median(floor), 0)} ms, p99 ${round(quantile(floor, 0.99), 0)} ms)`
+    const figures: Figure[] = [
+      { name: 'allocate_to_ssh', value: round(median(ours), 0), unit: 'ms', to, ratio: round(median(ours) / median(floor)), n: RUNS },
+      { name: 'agent_rss_mb', value: round(await rss(agent), 0), unit: 'MB', note: `idle ${IDLE_MS / 1000} s after ${RUNS + WARM_UP} rentals` },
+    ]
+    return figures
+  } finally {
+    agent.kill('SIGTERM')
+    await once(agent, 'exit')
+    await edge.close()
+    await database.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
