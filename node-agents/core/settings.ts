@@ -29,11 +29,10 @@ const long = (flag: string) => flag.replace(/^--/, '')
 const attribute = (flag: string) => long(flag).replace(/-([a-z])/g, (_, c: string) => c.toUpperCase())
 
 export function buildCommand(name: string, description: string, settings: Settings): Command {
-  const command = new Command(name).description(description).allowExcessArguments(false).showHelpAfterError()
+  const command = new Command(name).description(description).allowExcessArguments(false)
   for (const s of Object.values(settings)) {
-    const option = new Option(`${s.flag} ${s.value}`, `${s.help} (env: ${s.env})`)
-    if (s.default !== null) option.default(undefined, s.default)
-    command.addOption(option)
+    const otherwise = s.default === null ? '' : `; default: ${s.default}`
+    command.addOption(new Option(`${s.flag} ${s.value}`, `${s.help} (env: ${s.env}${otherwise})`))
   }
   return command
 }
@@ -54,13 +53,13 @@ function readOne(s: Setting<unknown>, given: Record<string, unknown>, env: NodeJ
  * null when help was asked for and printed.
  */
 export function readSettings<S extends Settings>(command: Command, settings: S, argv: string[], env: NodeJS.ProcessEnv): Values<S> | null {
-  command.exitOverride()
+  command.exitOverride().configureOutput({ outputError: () => undefined }) // the caller shows the mistake, once
   try {
     command.parse(argv, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return null
-    throw new Mistake(error.message, error)
+    throw new Mistake(`${error.message}; see ${command.name()} --help`, error)
   }
   const given = command.opts<Record<string, unknown>>()
   return Object.fromEntries(Object.entries(settings).map(([name, s]) => [name, readOne(s, given, env)])) as Values<S>

@@ -44,7 +44,17 @@ export function diff(s: Situation): Step[] {
   const idle = s.entries.filter((e) => !busy.has(e.id))
   const ends = idle.flatMap((e) => end(e, rows.get(keyOf(e)), s))
   const keeps = idle.flatMap((e) => keep(e, rows.get(keyOf(e)), s))
-  return [...cancels, ...ends, ...keeps, ...starts(idle, rows, s, ends)]
+  return [...cancels, ...onePerAllocation([...ends, ...keeps, ...starts(idle, rows, s, ends)])]
+}
+
+/** Two incarnations of one allocation can be in one wish: their work is done one after the other, in the order of the list. */
+function onePerAllocation(steps: Step[]): Step[] {
+  const seen = new Set<string>()
+  return steps.filter((step) => {
+    if (step.kind === 'fail' || step.kind === 'cancel') return true
+    const allocation = 'entry' in step ? step.entry.id : step.container.allocation
+    return !seen.has(allocation) && seen.add(allocation)
+  })
 }
 
 export const isExpired = (e: WishEntry, nowMs: number | null): boolean => e.kind === 'container' && nowMs !== null && e.expires_at_ms <= nowMs

@@ -21,8 +21,6 @@ export type Reconciler = {
   workers: Workers
   trigger: Trigger
   allowed: () => Allowed | null
-  /** Called after every look that succeeded. */
-  onLook: () => void
   log: Log
 }
 
@@ -40,7 +38,7 @@ export async function reconcileLoop(r: Reconciler, signal: AbortSignal): Promise
   }
 }
 
-async function look({ tools, onLook, log }: Reconciler, signal: AbortSignal): Promise<boolean> {
+async function look({ tools, log }: Reconciler, signal: AbortSignal): Promise<boolean> {
   try {
     await tools.sight.look(tools.driver, tools.owner, signal)
   } catch (error) {
@@ -49,7 +47,6 @@ async function look({ tools, onLook, log }: Reconciler, signal: AbortSignal): Pr
     tools.sight.engine = { ok: false, message: reason(error).slice(0, 1000) }
     return false
   }
-  onLook()
   return true
 }
 

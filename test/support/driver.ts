@@ -63,7 +63,7 @@ export class MemoryEngine {
       info: async () => this.#here({ driver: 'docker' as const, isolation: 'none', engine: 'memory' }),
       list: async (owner) => {
         const mine = this.rows.filter((r) => same(r.owner, owner))
-        const containers = mine.map(({ owner: _, spec: _s, server: _r, sockets: _k, ...c }) => c)
+        const containers = mine.map(({ owner: _o, spec: _s, server: _r, sockets: _k, ...c }) => c)
         return this.#here({ containers, foreign: this.#rows.size - mine.length })
       },
       hasImage: async (reference) => this.#here(this.images.has(reference)),
@@ -110,10 +110,8 @@ export class MemoryEngine {
     const { allocation, incarnation, gpus, hostKey, trace, ports } = spec
     for (const port of ports) {
       if (this.rows.some((r) => r.port === port && r.state === 'running')) continue
-      const row: Row = {
-        ...{ allocation, incarnation, gpus, hostKey, trace, port, owner, spec },
-        ...{ state: 'created', exitCode: null, started: false, server: null, sockets: new Set<Socket>() },
-      }
+      const identity = { allocation, incarnation, gpus, hostKey, trace, port }
+      const row: Row = { ...identity, owner, spec, state: 'created', exitCode: null, started: false, server: null, sockets: new Set() }
       this.#rows.set(`${allocation}/${incarnation}`, row)
       this.made.push(`${allocation}/${incarnation}`)
       await this.#up(row)

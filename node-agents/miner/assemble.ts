@@ -1,0 +1,101 @@
+import { realClock } from '../core/clock.ts'
+import { EdgeClock, HttpControl } from '../core/control.ts'
+import { Gate } from '../core/gate.ts'
+import type { Log } from '../core/log.ts'
+import type { Driver } from '../core/ports.ts'
+import type { Signer } from '../core/signer.ts'
+import { Trigger } from '../core/trigger.ts'
+import type { WakeOptions } from '../core/wake.ts'
+import { known, type Parts, reporter } from './agent.ts'
+import { Workers } from './apply.ts'
+import { Book } from './book.ts'
+import type { MinerConfig } from './config.ts'
+import { HostWatch } from './facts.ts'
+import { Hold } from './hold.ts'
+import { factsOf } from './report.ts'
+import { ServerTime } from './server-time.ts'
+import { Session } from './session.ts'
+import { Sight } from './sight.ts'
+import type { State } from './state.ts'
+import { Sync } from './sync.ts'
+import type { Tools } from './tools.ts'
+
+export type Given = { config: MinerConfig; driver: Driver; signer: Signer; state: State; log: Log; signal: AbortSignal }
+
+/** The parts of one agent, put together and not yet running. */
+export type Agent = Parts & { sync: Sync; looks: Trigger; wake: WakeOptions; met: Gate; registered: Gate }
+
+/** Puts an agent together. Nothing is asked of anybody yet. */
+export function assemble({ config, driver, signer, state, log, signal }: Given): Agent {
+  const clock = realClock
+  const edgeClock = new EdgeClock(clock)
+  const [met, registered, looks] = [new Gate(), new Gate(), new Trigger(clock)]
+  const receiver = () => edgeOf(state)
+  const tools = makeTools({ config, driver, signer, state, log, signal }, () => sync.changed())
+  const hold = new Hold(state, signer.address, log)
+  const time = new ServerTime(clock)
+  const workers = new Workers(tools, () => looks.kick(), signal)
+  const host = new HostWatch({ driver, settings: { ...config, hotkey: signer.address }, clock, log, onNews: () => sync.hostChanged() })
+  const parts: Parts = { tools, hold, workers, host, time, state, clock, log }
+  const control = new HttpControl(config.edge.url, signer, receiver, edgeClock)
+  const gates = { onMet: () => met.open(), onRegistered: () => registered.open() }
+  const session = new Session({ control, state, pin: config.edge.pin, clock, facts: () => host.facts, log, ...gates })
+  const sync: Sync = new Sync({
+    control,
+    session,
+    hold,
+    time,
+    clock,
+    log,
+    trigger: new Trigger(clock),
+    hotkey: signer.address,
+    report: reporter(parts, signal),
+    facts: () => factsOf(known(parts)),
+    onWish: () => looks.kick(),
+  })
+  const wake: WakeOptions = {
+    receiver,
+    signer,
+    clock,
+    log,
+    base: config.edge.url,
+    time: edgeClock,
+    reconnectJitterMs: config.reconnectJitterMs,
+    onGo: () => sync.go(),
+    onUp: () => sync.socketUp(),
+    onDown: () => sync.socketDown(),
+  }
+  return { ...parts, sync, looks, wake, met, registered }
+}
+
+function edgeOf(state: State): string {
+  const edge = state.edge()
+  if (!edge) throw new Error('the edge is not known yet')
+  return edge.address
+}
+
+function makeTools({ config, driver, signer, state, log }: Given, changed: () => void): Tools {
+  return {
+    driver,
+    get owner() {
+      return { edge: edgeOf(state), hotkey: signer.address, install: state.install }
+    },
+    clock: realClock,
+    log,
+    book: new Book(),
+    memory: state.memory,
+    sight: new Sight(),
+    address: config.address,
+    probeHost: probeHost(config.bind),
+    ports: config.ports,
+    simulated: config.simulateGpu !== null,
+    sign: signer.sign,
+    changed,
+  }
+}
+
+/** Where the agent itself dials a container: the advertised address may not lead back into the host. */
+function probeHost(bind: string): string {
+  if (bind === '0.0.0.0') return '127.0.0.1'
+  return bind === '::' ? '::1' : bind
+}
