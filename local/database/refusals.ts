@@ -20,26 +20,27 @@ const SETTABLE = new Set([
 /** Functions younger than SQLite 3.45, which libSQL is: here they would work, in production they would not. */
 const TOO_NEW = new Set(['json_pretty', 'unistr', 'unistr_quote', 'if', 'median', 'percentile', 'percentile_cont', 'percentile_disc'])
 
+/** VACUUM attaches too. */
+const ACTS = new Set([
+  constants.SQLITE_ATTACH,
+  constants.SQLITE_DETACH,
+  constants.SQLITE_ANALYZE,
+  constants.SQLITE_CREATE_TEMP_INDEX,
+  constants.SQLITE_CREATE_TEMP_TABLE,
+  constants.SQLITE_CREATE_TEMP_TRIGGER,
+  constants.SQLITE_CREATE_TEMP_VIEW,
+])
+
 /**
  * SQLite's authorizer with sqld's refusals: nothing temporary, no other file, no VACUUM or ANALYZE, no setting of the engine.
- * SQLite asks it once for every act of a statement, while it compiles it.
+ * SQLite asks it about every act of a statement while it compiles it.
  */
-export function authorize(act: number, first: string | null, second: string | null, database: string | null): number {
-  return refused(act, first, second, database) ? constants.SQLITE_DENY : constants.SQLITE_OK
+export function authorize(act: number, first: string | null, second: string | null): number {
+  return refused(act, first?.toLowerCase() ?? '', second) ? constants.SQLITE_DENY : constants.SQLITE_OK
 }
 
-function refused(act: number, first: string | null, second: string | null, database: string | null): boolean {
-  if (database === 'temp') return true
-  switch (act) {
-    case constants.SQLITE_ATTACH: // VACUUM attaches too
-    case constants.SQLITE_DETACH:
-    case constants.SQLITE_ANALYZE:
-      return true
-    case constants.SQLITE_PRAGMA:
-      return second !== null && !SETTABLE.has((first ?? '').toLowerCase())
-    case constants.SQLITE_FUNCTION:
-      return TOO_NEW.has((second ?? '').toLowerCase())
-    default:
-      return false
-  }
+function refused(act: number, first: string, second: string | null): boolean {
+  if (act === constants.SQLITE_PRAGMA) return second !== null && !SETTABLE.has(first)
+  if (act === constants.SQLITE_FUNCTION) return TOO_NEW.has(second?.toLowerCase() ?? '')
+  return ACTS.has(act)
 }
