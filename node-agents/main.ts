@@ -1,3 +1,9 @@
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+// Beside the code, so that only who may change the code may change what is cached. The second start is lighter by the weight of the type stripper.
+enableCompileCache(fileURLToPath(new URL('../.build/compiled', import.meta.url)))
+
 /** `compute`: the agents are reached by their name, everything else is the command line for people. */
 const [room, ...rest] = process.argv.slice(2)
 if (room === 'miner') {

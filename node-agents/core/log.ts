@@ -3,7 +3,7 @@ import pino, { type DestinationStream, type Logger } from 'pino'
 export type Log = Logger
 
 const SECRET_NAME =
-  /(secret|private|password|passphrase|mnemonic|phrase|seed|authorization|bearer|token|cookie|signature)|^(env|environment|ssh_?keys|authorized_?keys|jws|wish_jws)$/i
+  /(secret|private|password|passphrase|mnemonic|phrase|seed|authorization|bearer|token|cookie)|^(env|environment|ssh_?keys|authorized_?keys|jws|wish_jws)$/i
 const SECRET_TEXT =
   /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\bBearer +\S+|\bck_[0-9a-z]{26}\S*|\b0x[0-9a-f]{64,}\b|\beyJ[\w-]+\.[\w-]+\.[\w-]+/gi
 const DEPTH = 6
@@ -46,7 +46,6 @@ export function makeLog(level: LogLevel, name: string, to: DestinationStream = p
     formatters: {
       level: (label: string) => ({ level: label }),
       log: (fields: Record<string, unknown>) => scrubFields(fields, 0),
-      bindings: (fields: Record<string, unknown>) => scrubFields(fields, 0),
     },
     hooks: {
       logMethod(args: unknown[], method: (...args: unknown[]) => void) {
@@ -57,5 +56,11 @@ export function makeLog(level: LogLevel, name: string, to: DestinationStream = p
       },
     },
   }
-  return pino(options as pino.LoggerOptions, to)
+  const log = pino(options as pino.LoggerOptions, to)
+  const { child } = log
+  // Pino formats a child's bindings before any formatter of ours could see them.
+  function scrubbedChild(this: unknown, bindings: pino.Bindings, more?: pino.ChildLoggerOptions): Log {
+    return Reflect.apply(child, this, [scrubFields(bindings, 0), more]) as Log
+  }
+  return Object.assign(log, { child: scrubbedChild })
 }

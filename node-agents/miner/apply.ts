@@ -113,7 +113,8 @@ export class Workers {
     const subject = subjectOf(step)
     if (signal.aborted) return step.kind === 'run' ? this.#remember(memory.ended(subject, null)) : undefined
     const failure = toFailure(error)
-    log.warn({ err: error, step: step.kind, ...describe(step), code: failure.code }, 'step failed')
+    const said = failure.code === 'init_failed' ? {} : { err: error } // the output of a tenant's command may show its variables
+    log.warn({ step: step.kind, ...describe(step), code: failure.code, ...said }, 'step failed')
     if (step.kind === 'run') return this.#remember(memory.ended(subject, failure))
     book.write(subject, { failure })
     this.#t.changed()

@@ -32,8 +32,18 @@ export const registrationString = z.string({ error: `give ${REGISTRATION}` }).tr
   return { url: url.origin, pin }
 })
 
-/** A missing value is null; a present one goes through `inner`. */
-const maybe = <T>(inner: z.ZodType<T, string>) => z.union([z.undefined().transform(() => null), inner])
+/** A missing value is null; a present one goes through `inner`, and fails with its message. */
+const maybe = <T>(inner: z.ZodType<T, string>) =>
+  z
+    .string()
+    .optional()
+    .transform((text, ctx): T | null => {
+      if (text === undefined) return null
+      const parsed = inner.safeParse(text)
+      if (parsed.success) return parsed.data
+      for (const { message } of parsed.error.issues) ctx.addIssue({ code: 'custom', message })
+      return z.NEVER
+    })
 
 const positive = z
   .string()

@@ -90,7 +90,11 @@ const cases: [name: string, given: Given, steps: string[]][] = [
   ['runs and answers: nothing', { entries: [run(1)], containers: [container(1)], ready: new Set<Key>([keyOf(run(1))]) }, []],
   ['runs from before: adopted', { entries: [run(1)], containers: [container(1)], lives: [life(1, 'made')] }, ['adopt 1']],
   ['runs and nothing is remembered of it: adopted, not removed', { entries: [run(1)], containers: [container(1)] }, ['adopt 1']],
-  ['adopted even when the host would refuse it now', { entries: [run(1)], containers: [container(1)], accept: () => ({ code: 'image_refused', message: '' }) }, ['adopt 1']],
+  [
+    'adopted even when the host would refuse it now',
+    { entries: [run(1)], containers: [container(1)], accept: () => ({ code: 'image_refused', message: '' }) },
+    ['adopt 1'],
+  ],
   ['a tombstone removes', { entries: [tombstone(1)], containers: [container(1)] }, ['remove 1 stop']],
   ['a tombstone removes from a wish on disk too', { entries: [tombstone(1)], containers: [container(1)], fresh: false }, ['remove 1 stop']],
   ['a stop removes', { entries: [run(1, { desired: 'stop' })], containers: [container(1)] }, ['remove 1 stop']],
@@ -101,21 +105,37 @@ const cases: [name: string, given: Given, steps: string[]][] = [
   ['not mentioned: held', { entries: [run(2)], containers: [container(1)] }, ['run 2']],
   ['held, and it has the GPU', { entries: [run(2, { gpus: ['GPU-1'] })], containers: [container(1)] }, ['fail 2 gpu_unavailable']],
   ['a GPU that is being freed is waited for', { entries: [tombstone(1), run(2, { gpus: ['GPU-1'] })], containers: [container(1)] }, ['remove 1 stop']],
-  ['and still while the removal runs', { entries: [tombstone(1), run(2, { gpus: ['GPU-1'] })], containers: [container(1)], inFlight: [flight(1, 'remove')] }, []],
+  [
+    'and still while the removal runs',
+    { entries: [tombstone(1), run(2, { gpus: ['GPU-1'] })], containers: [container(1)], inFlight: [flight(1, 'remove')] },
+    [],
+  ],
   ['and while what is cancelled still runs', { entries: [tombstone(1), run(2, { gpus: ['GPU-1'] })], inFlight: [flight(1, 'run')] }, ['cancel 1']],
   ['two for one GPU: the first', { entries: [run(1), run(2, { gpus: ['GPU-1'] })] }, ['run 1', 'fail 2 gpu_unavailable']],
   ['a stop cancels what is being made, once', { entries: [tombstone(1)], inFlight: [flight(1, 'run', { cancelled: true })] }, []],
   ['work under way is left alone', { entries: [run(1)], inFlight: [flight(1, 'run')] }, []],
   ['exited and wished: started again', { entries: [run(1)], containers: [container(1, { state: 'exited' })], lives: [life(1, 'made')] }, ['start 1']],
-  ['started from a wish on disk too: the host may have rebooted', { entries: [run(1)], containers: [container(1, { state: 'exited' })], fresh: false }, ['start 1']],
+  [
+    'started from a wish on disk too: the host may have rebooted',
+    { entries: [run(1)], containers: [container(1, { state: 'exited' })], fresh: false },
+    ['start 1'],
+  ],
   ['worn out: not again', { entries: [run(1)], containers: [container(1, { state: 'exited' })], worn: new Set<Key>([keyOf(run(1))]) }, []],
-  ['half made by a crash: removed, to be made again', { entries: [run(1)], containers: [container(1)], lives: [life(1, 'making')] }, ['remove 1 half_made again']],
+  [
+    'half made by a crash: removed, to be made again',
+    { entries: [run(1)], containers: [container(1)], lives: [life(1, 'making')] },
+    ['remove 1 half_made again'],
+  ],
   ['created, never started: the same', { entries: [run(1)], containers: [container(1, { state: 'created', started: false })] }, ['remove 1 half_made again']],
   ['crashed before the engine was asked: made', { entries: [run(1)], lives: [life(1, 'making')] }, ['run 1']],
   ['made and not there: never made anew', { entries: [run(1)], lives: [life(1, 'made')] }, ['fail 1 container_missing']],
   ['removed, and a restored database wants it back: never made anew', { entries: [run(1)], lives: [life(1, 'ended')] }, ['fail 1 container_missing']],
   ['failed: stays failed', { entries: [run(1)], lives: [life(1, 'ended', { code: 'pull_failed', message: '' })] }, []],
-  ['failed and left something behind: removed', { entries: [run(1)], containers: [container(1)], lives: [life(1, 'ended', { code: 'init_failed', message: '' })] }, ['remove 1 failed']],
+  [
+    'failed and left something behind: removed',
+    { entries: [run(1)], containers: [container(1)], lives: [life(1, 'ended', { code: 'init_failed', message: '' })] },
+    ['remove 1 failed'],
+  ],
   ['pause is not there yet: not touched', { entries: [run(1, { desired: 'pause' })], containers: [container(1, { state: 'exited' })] }, []],
   ['pause of what was never made: nothing', { entries: [run(1, { desired: 'pause' })] }, []],
   ['removals come first', { entries: [run(2), tombstone(1)], containers: [container(1)] }, ['remove 1 stop', 'run 2']],
@@ -169,7 +189,10 @@ function begin(h: Host, steps: Step[]): void {
       const subject = step.kind === 'run' ? { allocation: step.entry.id, incarnation: step.entry.incarnation } : step.container
       const gpus = step.kind === 'run' ? step.entry.gpus : step.container.gpus
       expect(h.flights.has(subject.allocation), 'one worker per allocation').toBe(false)
-      h.flights.set(subject.allocation, { step, flight: { allocation: subject.allocation, incarnation: subject.incarnation, kind: step.kind, gpus, cancelled: false } })
+      h.flights.set(subject.allocation, {
+        step,
+        flight: { allocation: subject.allocation, incarnation: subject.incarnation, kind: step.kind, gpus, cancelled: false },
+      })
       if (step.kind === 'run') h.lives.set(keyOf(subject), { ...life(0, 'making'), ...subject })
     }
   }

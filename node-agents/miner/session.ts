@@ -9,6 +9,8 @@ import type { State } from './state.ts'
 /** How long the first facts may take before a known miner syncs without them. */
 const FACTS_MS = 15_000
 const LOOK_MS = 20
+/** A key to come is shown well before it signs: look often enough to know it by then. */
+const IDENTITY_MS = 3600_000
 
 export type SessionDeps = {
   control: Control
@@ -24,16 +26,16 @@ export type SessionDeps = {
 /** Gets from "an address" to "registered at the edge whose key was pinned"; each part once, and again when the edge says so. */
 export class Session {
   readonly #d: SessionDeps
-  #met = false
+  #metAt = -Infinity
   #registered = false
 
   constructor(deps: SessionDeps) {
     this.#d = deps
   }
 
-  /** The edge may have new keys: look at its identity again before the next sync. */
+  /** The edge may have new keys: look at its identity before the next sync. */
   doubt(): void {
-    this.#met = false
+    this.#metAt = -Infinity
   }
 
   /** The edge does not know us any more. */
@@ -43,18 +45,20 @@ export class Session {
 
   /** Rejects with `NotTheEdge`, a `Mistake`, or a `ControlError`. */
   async ready(signal: AbortSignal): Promise<void> {
-    if (!this.#met) await this.#meet(signal)
+    if (this.#d.clock.monotonicMs() - this.#metAt > IDENTITY_MS) await this.#meet(signal)
     if (!this.#registered) await this.#register(signal)
   }
 
   async #meet(signal: AbortSignal): Promise<void> {
-    const { control, state, pin, log, onMet } = this.#d
+    const { clock, control, state, pin, log, onMet } = this.#d
     const known = state.edge()
     const edge = await acceptIdentity(await control.identity(signal), pin, known)
-    if (JSON.stringify(edge) !== JSON.stringify(known)) await state.keepEdge(edge)
-    this.#met = true
+    if (JSON.stringify(edge) !== JSON.stringify(known)) {
+      await state.keepEdge(edge)
+      log.info({ edge: edge.address, keys: edge.keys.map((k) => k.kid) }, 'the edge showed its keys')
+    }
+    this.#metAt = clock.monotonicMs()
     onMet()
-    log.info({ edge: edge.address, keys: edge.keys.map((k) => k.kid) }, 'the edge showed its key')
   }
 
   async #register(signal: AbortSignal): Promise<void> {

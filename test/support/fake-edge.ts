@@ -69,9 +69,14 @@ export class FakeEdge {
     return this.#keys[0]?.kid ?? ''
   }
 
-  /** Signs with a new key from now on; the identity shows the new one and, signed by the old, what comes. */
-  async rotate(): Promise<void> {
-    this.#keys = [await makeKey(), ...this.#keys.slice(0, 1)]
+  /** Shows the key to come beside the current one. */
+  async announce(): Promise<void> {
+    this.#keys = [...this.#keys.slice(0, 1), await makeKey()]
+  }
+
+  /** The key that was announced signs from now on. */
+  rotate(): void {
+    this.#keys = this.#keys.slice(1)
   }
 
   /** Sets the wish and wakes the agent. */
@@ -105,7 +110,7 @@ export class FakeEdge {
       protocol: { newest: PROTOCOL, oldest: PROTOCOL },
       keys: this.#keys.map(publicJwk),
     }
-    return this.#sign(claims, JWS_TYPE.identity, this.#keys.at(-1))
+    return this.#sign(claims, JWS_TYPE.identity, this.#keys[0])
   }
 
   async signWish(hotkey: string, install: string): Promise<string> {

@@ -1,0 +1,138 @@
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { keyOf } from './key.ts'
+import { lockState } from './lock.ts'
+import { openState } from './state.ts'
+
+let dir: string
+let now = 1_800_000_000_000
+const open = () => openState(dir, () => now)
+const subject = { allocation: `al_${'0'.repeat(26)}`, incarnation: 1 }
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'state-'))
+})
+afterEach(() => rm(dir, { recursive: true }))
+
+describe('the state directory', () => {
+  it('is one install, over restarts', async () => {
+    const { install } = await open()
+    expect(install).toMatch(/^in_/)
+    expect((await open()).install).toBe(install)
+  })
+
+  it('keeps files for its owner only and leaves nothing half written', async () => {
+    const state = await open()
+    await state.keepWish('a')
+    await state.keepWish('b')
+    expect(await state.readWish()).toBe('b')
+    for (const name of await readdir(dir)) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600)
+    expect((await readdir(dir)).filter((n) => n.endsWith('.tmp'))).toEqual([])
+  })
+
+  it.each([
+    ['identity.json', /identity\.json is damaged.*backup/],
+    ['seq.json', /seq\.json is damaged.*Remove it/],
+    ['acts.json', /acts\.json is damaged.*backup/],
+  ])('names a damaged %s and the fix', async (name, message) => {
+    const state = await open()
+    await state.seq.next()
+    await state.memory.made(subject)
+    for (const text of ['{', '{"install":5}', '[{}]', '']) {
+      await writeFile(join(dir, name), text)
+      await expect(open()).rejects.toThrow(expect.objectContaining({ name: 'Mistake', message: expect.stringMatching(message) }))
+    }
+  })
+
+  it('says so when a file cannot be written, and goes on when it can again', async () => {
+    const state = await open()
+    if (process.getuid?.() === 0) return // root writes everywhere
+    await chmod(dir, 0o500)
+    await expect(state.keepWish('a')).rejects.toThrow(/EACCES/)
+    await expect(state.memory.made(subject)).rejects.toThrow(/EACCES/)
+    await chmod(dir, 0o700)
+    await state.memory.ended(subject, null)
+    expect((await open()).memory.lives.get(keyOf(subject))?.stage).toBe('ended')
+  })
+})
+
+describe('seq', () => {
+  it('grows strictly over restarts, also when the process died in the middle of a block', async () => {
+    const seen: number[] = []
+    for (let restart = 0; restart < 4; restart++) {
+      const { seq } = await open()
+      for (let i = 0; i < 1500; i++) seen.push(await seq.next())
+    }
+    expect(seen.every((n, i) => i === 0 || n > (seen[i - 1] ?? 0))).toBe(true)
+  })
+
+  it('grows when the clock was set back, and when its file was lost', async () => {
+    const one = await (await open()).seq.next()
+    now -= 3600_000
+    const two = await (await open()).seq.next()
+    await rm(join(dir, 'seq.json'))
+    now += 3600_000 + 60_000
+    const three = await (await open()).seq.next()
+    expect(two).toBeGreaterThan(one)
+    expect(three).toBeGreaterThan(two)
+  })
+
+  it('does not ask the disk for every number', async () => {
+    const { seq } = await open()
+    await seq.next()
+    const before = await readFile(join(dir, 'seq.json'), 'utf8')
+    for (let i = 0; i < 900; i++) await seq.next()
+    expect(await readFile(join(dir, 'seq.json'), 'utf8')).toBe(before)
+  })
+})
+
+describe('memory', () => {
+  it('remembers what became of a container, and which acts were executed', async () => {
+    const { memory } = await open()
+    await memory.making(subject, { restart_n: 2, keys_n: 3 })
+    await memory.made(subject)
+    expect((await open()).memory.lives.get(keyOf(subject))).toMatchObject({ stage: 'made', restart_n: 2, keys_n: 3 })
+    await memory.ended(subject, { code: 'exited', message: 'x' })
+    expect((await open()).memory.failureOf(subject)).toEqual({ code: 'exited', message: 'x' })
+  })
+
+  it('has every change on disk when its promise resolves, however many come at once', async () => {
+    const { memory } = await open()
+    const many = Array.from({ length: 50 }, (_, i) => ({ ...subject, incarnation: i + 1 }))
+    await Promise.all(many.map((s) => memory.making(s, { restart_n: 0, keys_n: 0 })))
+    expect((await open()).memory.lives.size).toBe(50)
+    await Promise.all(
+      many.map(async (s) => {
+        await memory.made(s)
+        expect((await open()).memory.isMade(s)).toBe(true)
+      }),
+    )
+  })
+
+  it('forgets a day after the wish and the engine did', async () => {
+    const { memory } = await open()
+    await memory.ended(subject, null)
+    now += 24 * 3600_000 + 1
+    await memory.prune(new Set([keyOf(subject)]))
+    expect(memory.lives.size).toBe(1)
+    await memory.prune(new Set())
+    expect((await open()).memory.lives.size).toBe(0)
+  })
+})
+
+describe('the lock', () => {
+  it('refuses a second agent on one state, and is free again after the first', async () => {
+    const unlock = await lockState(dir)
+    await expect(lockState(join(dir, '.'))).rejects.toThrow(/another agent already uses .*--state/)
+    const other = await mkdtemp(join(tmpdir(), 'state-'))
+    await (
+      await lockState(other)
+    )()
+    await rm(other, { recursive: true })
+    await unlock()
+    await (
+      await lockState(dir)
+    )()
+  })
+})
