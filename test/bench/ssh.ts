@@ -82,7 +82,7 @@ export const bench: Bench = async () => {
   const hotkeyFile = join(folder, 'hotkey')
   const { address: hotkey } = await generateHotkey(hotkeyFile)
   await edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey, role: 'miner' })
-  const agent = spawn(process.execPath, ['node-agents/main.ts', 'miner', '--edge', `${edge.url}#${edge.fingerprint}`, '--hotkey-file', hotkeyFile, '--state', join(folder, 'state'), '--address', '127.0.0.1', '--bind', '127.0.0.1', '--ports', '21000-21999', '--images', IMAGE, '--simulate-gpu', 'NVIDIA H200:8', '--log-level', 'info'], { stdio: 'inherit' })
+  const agent = spawn(process.execPath, ['--max-semi-space-size=1', 'node-agents/main.ts', 'miner', '--edge', `${edge.url}#${edge.fingerprint}`, '--hotkey-file', hotkeyFile, '--state', join(folder, 'state'), '--address', '127.0.0.1', '--bind', '127.0.0.1', '--ports', '21000-21999', '--images', IMAGE, '--simulate-gpu', 'NVIDIA H200:8', '--log-level', 'warn'], { stdio: 'inherit' })
   try {
     const key = await edge.key('bench')
     await readUntil(() => edge.call<{ free: number }>(key, 'GET', '/v1/gpus'), (a) => a.body.free === 8)
