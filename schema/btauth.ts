@@ -54,7 +54,7 @@ export function verifyRequest(req: Incoming, receiver: string, nowMs: number): V
   const signature = /^0x([0-9a-f]{128})$/i.exec(req.header(HEADER.signature) ?? '')?.[1]
   const publicKey = decodeHotkey(sender)
   if (req.header(HEADER.version) !== '1') return fail('malformed_signature', `${HEADER.version} must be 1`)
-  if (req.header(HEADER.crypto)) return fail('malformed_signature', 'only sr25519 signatures are taken: drop the crypto header')
+  if ((req.header(HEADER.crypto) ?? SCHEME) !== SCHEME) return fail('malformed_signature', `only ${SCHEME} signatures are taken`)
   if (!publicKey) return fail('malformed_signature', `${HEADER.hotkey} is not an ss58 address`)
   if (!/^[1-9][0-9]{0,19}$/.test(nonce)) return fail('malformed_signature', `${HEADER.nonce} must be nanoseconds since 1970`)
   if (!signature) return fail('malformed_signature', `${HEADER.signature} must be 0x and 128 hex digits`)

@@ -8,6 +8,7 @@ const BODY = '[0-9a-hjkmnp-tv-z]{26}'
  * @param random at least 10 bytes from a cryptographic source
  */
 export function makeId(prefix: string, nowMs: number, random: Uint8Array): string {
+  if (random.length < 10) throw new RangeError(`an id needs 10 random bytes, not ${random.length}`)
   let bits = BigInt(nowMs)
   for (const byte of random.subarray(0, 10)) bits = (bits << 8n) | BigInt(byte)
   let out = ''
