@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
 import { createClient } from '@libsql/client/web'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { type Database, type DatabaseOptions, startDatabase } from './server.ts'
@@ -52,21 +53,25 @@ describe('the HTTP side', () => {
 })
 
 describe('locks', () => {
-  it('serve waiting writers in the order they came', async () => {
-    const { url, stats } = await started()
+  it('serve waiting writers in the order they came, also when another process held the lock', async () => {
+    const file = freshFile()
+    const { url, stats } = await started({ file })
     const client = createClient({ url, concurrency: 100 })
     await client.execute('CREATE TABLE t (a INT)')
-    const tx = await client.transaction('write')
-    await tx.execute('INSERT INTO t VALUES (0)')
+    const outsider = new DatabaseSync(file)
+    outsider.exec('BEGIN IMMEDIATE')
+    const order: number[] = []
     const writers: Promise<unknown>[] = []
-    for (let i = 1; i <= 20; i++) {
-      writers.push(client.execute({ sql: 'INSERT INTO t VALUES (?)', args: [i] }))
-      await expect.poll(() => stats.waits, { interval: 2 }).toBe(i)
+    for (let i = 0; i < 20; i++) {
+      writers.push(client.execute({ sql: 'INSERT INTO t VALUES (?)', args: [i] }).then(() => order.push(i)))
+      await expect.poll(() => stats.waits, { interval: 2 }).toBe(i + 1)
     }
-    await tx.commit()
+    expect(order).toEqual([])
+    outsider.exec('COMMIT')
+    outsider.close()
     await Promise.all(writers)
     const { rows } = await client.execute('SELECT a FROM t ORDER BY rowid')
-    expect(rows.map((row) => row['a'])).toEqual(Array.from({ length: 21 }, (_, i) => i))
+    expect(rows.map((row) => row['a'])).toEqual(Array.from({ length: 20 }, (_, i) => i))
     expect(stats.timeouts).toBe(0)
   })
 

@@ -87,6 +87,17 @@ onEveryDatabase('transactions', (client, database) => {
     expect(await has('s2')).toBe(false)
   })
 
+  it('a stream leaves nothing behind: no lock, no row, no setting', async () => {
+    const execute = (sql: string) => ({ type: 'execute', stmt: { sql } })
+    const requests = [...['PRAGMA foreign_keys = OFF', 'BEGIN IMMEDIATE', "INSERT INTO notes VALUES ('l1')"].map(execute), { type: 'close' }]
+    await fetch(`${database().url}/v2/pipeline`, { method: 'POST', body: JSON.stringify({ requests }) })
+    expect(await has('l1')).toBe(false)
+    expect((await client().execute('PRAGMA foreign_keys')).rows[0]?.[0]).toBe(1)
+    const began = performance.now()
+    await client().execute(insert('l2'))
+    expect(performance.now() - began).toBeLessThan(4_000)
+  })
+
   it('a baton is good for one request', async () => {
     const ask = async (body: object) => fetch(`${database().url}/v2/pipeline`, { method: 'POST', body: JSON.stringify(body) })
     const first = (await (await ask({ requests: [{ type: 'execute', stmt: { sql: 'SELECT 1' } }] })).json()) as { baton: string }
