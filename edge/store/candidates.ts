@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { sql, type SQL } from 'drizzle-orm'
 import { FRESH_MS } from '../../schema/protocol.ts'
 import type { Spec } from '../../schema/tables/allocations.ts'
 import type { Candidate } from '../verbs/pick.ts'
@@ -7,7 +7,7 @@ import { type Db, retrying } from './db.ts'
 /** More than `pick` keeps, so that ranking has something to choose from; bounded, so that a big market costs no more. */
 const READ_AT_MOST = 96
 /** Hosts with free GPUs looked at in a sample, before health and image are asked. */
-const SAMPLE = 192
+const SAMPLE = 96
 
 type Row = { hotkey: string; modelKey: string; free: number; total: number; hostFree: number; warm: number; cpus: number; memoryMb: number; diskFreeMb: number }
 
@@ -27,20 +27,17 @@ export function matches(gpu: Spec['gpu']) {
 
 /**
  * Hosts with enough free GPUs of one model. Reads outside the write lock, so it may be out of date: the claim checks again.
- * @param from a sample of hosts from this hotkey upward, so that a big market costs no more than a small one; null reads them all
+ * @param from a sample of hosts around this hotkey, so that a big market costs no more than a small one; null reads them all
  */
 export async function candidates(db: Db, wanted: Wanted, from: string | null): Promise<Candidate[]> {
-  const atLeast = wanted.gpu.count === 'all' ? 1 : wanted.gpu.count
+  const hosts =
+    from === null ? free(wanted, sql`1`, -1) : sql`${free(wanted, sql`g.hotkey >= ${from}`, SAMPLE)} UNION ALL ${free(wanted, sql`g.hotkey < ${from}`, SAMPLE)}`
   const query = sql`
     SELECT f.hotkey AS hotkey, f.model_key AS modelKey, f.free AS free, i.warm AS warm,
       (SELECT count(*) FROM gpus t WHERE t.hotkey = f.hotkey AND t.gone_at IS NULL) AS total,
       (SELECT count(*) FROM gpus t WHERE t.hotkey = f.hotkey AND t.gone_at IS NULL AND t.claimed_by IS NULL) AS hostFree,
       m.cpus AS cpus, m.memory_mb AS memoryMb, m.disk_free_mb AS diskFreeMb
-    FROM (
-      SELECT g.hotkey, g.model_key, count(*) AS free FROM gpus g
-      WHERE ${matches(wanted.gpu)} AND g.hotkey >= ${from ?? ''} ${wanted.hotkey ? sql`AND g.hotkey = ${wanted.hotkey}` : sql``}
-      GROUP BY g.hotkey, g.model_key HAVING count(*) >= ${atLeast} ORDER BY g.hotkey, g.model_key LIMIT ${from === null ? -1 : SAMPLE}
-    ) f
+    FROM (${hosts}) f
     JOIN miners m ON m.hotkey = f.hotkey
     JOIN agents a ON a.hotkey = f.hotkey
     JOIN miner_images i ON i.hotkey = f.hotkey AND i.reference = ${wanted.image}
@@ -48,6 +45,14 @@ export async function candidates(db: Db, wanted: Wanted, from: string | null): P
     LIMIT ${READ_AT_MOST}`
   const rows = await retrying(() => db.all<Row>(query))
   return rows.map((r) => ({ ...r, warm: r.warm === 1 }))
+}
+
+/** Hosts and models with enough free GPUs, in the order of the index, at most so many. */
+function free({ gpu, hotkey }: Wanted, where: SQL, limit: number): SQL {
+  const atLeast = gpu.count === 'all' ? 1 : gpu.count
+  return sql`SELECT * FROM (SELECT g.hotkey, g.model_key, count(*) AS free FROM gpus g
+    WHERE ${matches(gpu)} AND ${where} ${hotkey ? sql`AND g.hotkey = ${hotkey}` : sql``}
+    GROUP BY g.hotkey, g.model_key HAVING count(*) >= ${atLeast} ORDER BY g.hotkey, g.model_key LIMIT ${limit})`
 }
 
 /** Images that at least one admitted miner runs, most offered first. */

@@ -6,9 +6,9 @@ import { allocationById, type AllocationRow } from '../store/allocations.ts'
 import { countGpus, firstThatHolds, raiseWish, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
-import { findCandidates } from './allocate.ts'
+import { findPicks } from './allocate.ts'
 import { next } from './next.ts'
-import { pick, type Pick } from './pick.ts'
+import type { Pick } from './pick.ts'
 
 /**
  * Moves a placement on when its miner failed or let a deadline pass: the next miner, or a clear end.
@@ -24,7 +24,7 @@ export async function advance(ctx: Ctx, { allocation }: { allocation: string }):
   if (todo.kind === 'give_up') return giveUp(ctx, row, todo.reason)
   ctx.log.info('placement_failed', { allocation, hotkey: row.hotkey, reason: todo.reason, incarnation: row.incarnation })
   const tried = [...row.tried, { hotkey: row.hotkey, reason: todo.reason, at: ctx.now() }]
-  const picks = pick(row.spec, await findCandidates(ctx, row.spec), new Set(tried.map((t) => t.hotkey)), row.id)
+  const picks = await findPicks(ctx, row.spec, new Set(tried.map((t) => t.hotkey)), row.id)
   const deadline = picks.length === 0 ? null : await failOver(ctx, { ...row, tried }, picks)
   return deadline ?? giveUp(ctx, { ...row, tried }, 'no_capacity')
 }

@@ -11,7 +11,7 @@ import { candidates, offeredImages } from '../store/candidates.ts'
 import { countGpus, firstThatHolds, raiseWish, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
-import { pick, type Candidate, type Pick } from './pick.ts'
+import { pick, type Pick } from './pick.ts'
 
 /** Between reading candidates and claiming one, others claim too; this many rounds make losing every one unlikely. */
 const ROUNDS = 5
@@ -32,8 +32,7 @@ export async function allocate(ctx: Ctx, { caller, input, idempotencyKey }: Allo
 
   const id = ctx.newId('al')
   for (let round = 0; round < ROUNDS; round++) {
-    const found = await findCandidates(ctx, spec)
-    const picks = pick(spec, found, new Set(), id)
+    const picks = await findPicks(ctx, spec, new Set(), id)
     if (picks.length === 0) throw await noRoom(ctx, spec)
     const claimed = await claim(ctx, { id, caller, input, spec, picks, idempotencyKey, bodyHash })
     if (claimed) {
@@ -70,14 +69,13 @@ async function replayed(ctx: Ctx, caller: Caller, key: string, bodyHash: string)
   return { id: row.id, replayed: true }
 }
 
-/** A sample from a random place first; the whole market when the sample has nothing. */
-export async function findCandidates(ctx: Ctx, spec: Spec): Promise<Candidate[]> {
+/** A sample around a random place; the whole market when the sample has nothing that fits. */
+export async function findPicks(ctx: Ctx, spec: Spec, avoid: ReadonlySet<string>, salt: string): Promise<Pick[]> {
   const wanted = { ...spec, nowMs: ctx.now(), simulated: ctx.config.ENVIRONMENT === 'development' }
-  const from = encodeHotkey(crypto.getRandomValues(new Uint8Array(32)))
-  const above = await candidates(ctx.db, wanted, from)
-  return above.length >= SAMPLE_ENOUGH ? above : candidates(ctx.db, wanted, null)
+  const around = encodeHotkey(crypto.getRandomValues(new Uint8Array(32)))
+  const picks = pick(spec, await candidates(ctx.db, wanted, around), avoid, salt)
+  return picks.length > 0 ? picks : pick(spec, await candidates(ctx.db, wanted, null), avoid, salt)
 }
-const SAMPLE_ENOUGH = 32
 
 type Claim = { id: string; caller: Caller; input: AllocateInput; spec: Spec; picks: Pick[]; idempotencyKey: string | undefined; bodyHash: string }
 

@@ -7,7 +7,7 @@ type Ask = { way: 'ours' | 'polkadot'; times: number; headers: Record<string, st
 
 export default {
   async fetch(request: Request): Promise<Response> {
-    const ask: Ask = await request.json()
+    const ask = (await request.json()) as Ask
     const body = new TextEncoder().encode(ask.body)
     const header = (name: string) => ask.headers[name] ?? null
     for (let i = 0; i < ask.times; i++) {
