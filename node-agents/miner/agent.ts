@@ -7,7 +7,7 @@ import { VERSION } from '../core/version.ts'
 import type { Workers } from './apply.ts'
 import type { HostWatch } from './facts.ts'
 import type { Hold } from './hold.ts'
-import { factsOf, type Known, unexplainedOf } from './report.ts'
+import { factsOf, type Known, type News, unexplainedOf } from './report.ts'
 import type { ServerTime } from './server-time.ts'
 import type { State } from './state.ts'
 import type { Tools } from './tools.ts'
@@ -19,7 +19,7 @@ const MAX_LISTED = 256
 export type Parts = { tools: Tools; hold: Hold; workers: Workers; host: HostWatch; time: ServerTime; state: State; clock: Clock; log: Log }
 
 /** Everything a report is made of, as of now. */
-export function known({ tools, hold, workers, time }: Parts): Known {
+function known({ tools, hold, workers, time }: Parts): Known {
   return {
     entries: hold.wish?.entries ?? [],
     unreadable: hold.wish?.unreadable ?? [],
@@ -33,6 +33,13 @@ export function known({ tools, hold, workers, time }: Parts): Known {
   }
 }
 
+/** The part of a report that may be news. */
+export function news(parts: Parts): News {
+  const now = known(parts)
+  const { engine, foreign } = parts.tools.sight
+  return { allocations: factsOf(now).slice(0, MAX_LISTED), unexplained: unexplainedOf(now).slice(0, MAX_LISTED), foreign, engine }
+}
+
 /** Makes reports. One boot id per process; the first report waits for a first look, so that a restart does not look like an outage. */
 export function reporter(parts: Parts, signal: AbortSignal): (full: boolean) => Promise<Report> {
   const boot = makeId('bo', parts.clock.wallMs(), randomBytes(10))
@@ -40,8 +47,7 @@ export function reporter(parts: Parts, signal: AbortSignal): (full: boolean) => 
   return async (full) => {
     if (!looked) await firstLook(parts, signal)
     looked = true
-    const { tools, hold, host, state } = parts
-    const now = known(parts)
+    const { hold, host, state } = parts
     return {
       protocol: PROTOCOL,
       version: VERSION,
@@ -49,10 +55,7 @@ export function reporter(parts: Parts, signal: AbortSignal): (full: boolean) => 
       boot,
       seq: await state.seq.next(),
       wish: hold.wish && { epoch: hold.wish.epoch, version: hold.wish.version },
-      engine: tools.sight.engine,
-      allocations: factsOf(now).slice(0, MAX_LISTED),
-      unexplained: unexplainedOf(now).slice(0, MAX_LISTED),
-      foreign: tools.sight.foreign,
+      ...news(parts),
       facts: full ? host.facts : null,
     }
   }

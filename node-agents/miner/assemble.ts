@@ -6,13 +6,12 @@ import type { Driver } from '../core/ports.ts'
 import type { Signer } from '../core/signer.ts'
 import { Trigger } from '../core/trigger.ts'
 import type { WakeOptions } from '../core/wake.ts'
-import { known, type Parts, reporter } from './agent.ts'
+import { news, type Parts, reporter } from './agent.ts'
 import { Workers } from './apply.ts'
 import { Book } from './book.ts'
 import type { MinerConfig } from './config.ts'
 import { HostWatch } from './facts.ts'
 import { Hold } from './hold.ts'
-import { factsOf } from './report.ts'
 import { ServerTime } from './server-time.ts'
 import { Session } from './session.ts'
 import { Sight } from './sight.ts'
@@ -50,7 +49,7 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
     trigger: new Trigger(clock),
     hotkey: signer.address,
     report: reporter(parts, signal),
-    facts: () => factsOf(known(parts)),
+    news: () => news(parts),
     onWish: () => looks.kick(),
   })
   const wake: WakeOptions = {

@@ -129,6 +129,14 @@ describe('news', () => {
     ['nothing new', [fact({})], [fact({})], null],
     ['what the wish dropped is no news', [fact({}), fact({ incarnation: 2 })], [fact({})], null],
   ])('%s', (_, told, now, delay) => {
-    expect(newsIn(told, now)).toBe(delay)
+    const rest = { unexplained: [], foreign: 0, engine: { ok: true, message: '' } }
+    expect(newsIn({ ...rest, allocations: told }, { ...rest, allocations: now })).toBe(delay)
+  })
+
+  it('is also what is unexplained, foreign, or wrong with the engine', () => {
+    const base = { allocations: [], unexplained: [], foreign: 0, engine: { ok: true, message: '' } }
+    expect(newsIn(base, { ...base, foreign: 1 })).toBe(1000)
+    expect(newsIn(base, { ...base, engine: { ok: false, message: 'away' } })).toBe(1000)
+    expect(newsIn(base, { ...base, unexplained: [{ id: ID, incarnation: 1 }] })).toBe(1000)
   })
 })

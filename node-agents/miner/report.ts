@@ -1,4 +1,4 @@
-import type { AllocationFact, Failure, Phase, WishEntry } from '../../schema/index.ts'
+import type { AllocationFact, Failure, Phase, Report, WishEntry } from '../../schema/index.ts'
 import type { Container } from '../core/ports.ts'
 import type { Note, Notes } from './book.ts'
 import { type InFlight, isOver } from './diff.ts'
@@ -79,10 +79,15 @@ const FINAL: ReadonlySet<Phase> = new Set(['running', 'paused', 'gone', 'failed'
 /** How long news may wait for more news (ms): somebody waits for an outcome, nobody for a step on the way. */
 export const NEWS_MS = { outcome: 0, step: 1000, progress: 5000 } as const
 
+/** The part of a report that may be news. */
+export type News = Pick<Report, 'allocations' | 'unexplained' | 'foreign' | 'engine'>
+
 /** How soon the edge should hear of what changed since it last did; null: nothing did. Pure. */
-export function newsIn(told: readonly AllocationFact[], now: readonly AllocationFact[]): number | null {
-  const before = new Map(told.map((f) => [keyOf(f), f]))
-  const delays = now.map((f) => urgency(before.get(keyOf(f)), f)).filter((d) => d !== null)
+export function newsIn(told: News, now: News): number | null {
+  const before = new Map(told.allocations.map((f) => [keyOf(f), f]))
+  const delays = now.allocations.map((f) => urgency(before.get(keyOf(f)), f)).filter((d) => d !== null)
+  const rest = ({ unexplained, foreign, engine }: News) => JSON.stringify([unexplained, foreign, engine])
+  if (rest(told) !== rest(now)) delays.push(NEWS_MS.step)
   return delays.length > 0 ? Math.min(...delays) : null
 }
 

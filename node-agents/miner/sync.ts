@@ -1,4 +1,4 @@
-import type { AllocationFact, Report } from '../../schema/index.ts'
+import type { Report } from '../../schema/index.ts'
 import { Backoff } from '../core/backoff.ts'
 import { ControlError } from '../core/control.ts'
 import { isAbort } from '../core/life.ts'
@@ -7,7 +7,7 @@ import { Mistake } from '../core/mistake.ts'
 import type { Clock, Control } from '../core/ports.ts'
 import type { Trigger } from '../core/trigger.ts'
 import type { Hold } from './hold.ts'
-import { NEWS_MS, newsIn } from './report.ts'
+import { NEWS_MS, type News, newsIn } from './report.ts'
 import type { ServerTime } from './server-time.ts'
 import type { Session } from './session.ts'
 import { WishRefused } from './wish.ts'
@@ -28,7 +28,7 @@ export type SyncDeps = {
   /** @param full with the facts about the host */
   report: (full: boolean) => Promise<Report>
   /** What a report would say now. */
-  facts: () => AllocationFact[]
+  news: () => News
   onWish: () => void
   log: Log
 }
@@ -38,8 +38,10 @@ export class Sync {
   readonly #d: SyncDeps
   readonly #backoff = new Backoff(1000, 60_000)
   /** What the edge last took from us. */
-  #told: AllocationFact[] = []
+  #told: News = { allocations: [], unexplained: [], foreign: 0, engine: { ok: true, message: '' } }
   #fullAt = -Infinity
+  /** When a sync is due even with nothing to tell. */
+  #dueAt = -Infinity
   #socketUp = false
 
   constructor(deps: SyncDeps) {
@@ -48,7 +50,7 @@ export class Sync {
 
   /** Something a report shows may have changed. */
   changed(): void {
-    const delay = newsIn(this.#told, this.#d.facts())
+    const delay = newsIn(this.#told, this.#d.news())
     if (delay !== null) this.#d.trigger.kick(delay)
   }
 
@@ -56,13 +58,13 @@ export class Sync {
   hostChanged(): void {
     if (this.#fullAt === -Infinity) return // the next one carries them anyway
     this.#fullAt = -Infinity
-    this.#d.trigger.kick(NEWS_MS.step)
+    this.#due(NEWS_MS.step)
   }
 
   /** The edge says there is something to know. */
   go(): void {
     this.#d.trigger.free()
-    this.#d.trigger.kick()
+    this.#due(0)
   }
 
   socketUp(): void {
@@ -72,24 +74,27 @@ export class Sync {
 
   socketDown(): void {
     this.#socketUp = false
-    this.#d.trigger.kick(this.#interval())
+    this.#due(this.#interval())
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { trigger, session } = this.#d
+    const { clock, trigger, session } = this.#d
     trigger.kick()
     for (;;) {
       await trigger.next(signal)
+      if (clock.monotonicMs() < this.#dueAt && newsIn(this.#told, this.#d.news()) === null) {
+        trigger.kick(this.#dueAt - clock.monotonicMs()) // what it rang for was in the report before
+        continue
+      }
       try {
         await session.ready(signal)
         await this.#once(signal)
         this.#backoff.reset()
-        trigger.kick(this.#interval())
       } catch (error) {
         if (signal.aborted || error instanceof Mistake) throw error
         const pause = this.#judge(error)
         trigger.hold(pause)
-        trigger.kick(pause)
+        this.#due(pause)
       }
     }
   }
@@ -97,14 +102,21 @@ export class Sync {
   async #once(signal: AbortSignal): Promise<void> {
     const { clock, control, hold, time, onWish } = this.#d
     const full = clock.monotonicMs() >= this.#fullAt
+    this.#dueAt = Infinity // a "go" from here on may be about what this request does not see
     const report = await this.#d.report(full)
     const jws = await control.sync(report, signal)
-    this.#told = report.allocations
+    this.#told = report
     if (full) this.#fullAt = clock.monotonicMs() + (report.facts ? FULL_MS * (1 + FULL_SPREAD * (2 * Math.random() - 1)) : POLL_MS)
     const news = await hold.take(jws)
     if (hold.wish) time.anchor(hold.wish.issuedAtMs)
+    this.#due(this.#interval())
     if (news) onWish()
     this.changed()
+  }
+
+  #due(delayMs: number): void {
+    this.#dueAt = Math.min(this.#dueAt, this.#d.clock.monotonicMs() + delayMs)
+    this.#d.trigger.kick(delayMs)
   }
 
   #interval(): number {

@@ -5,6 +5,13 @@ type Row = Container & { owner: Owner; spec: ContainerSpec; server: Server | nul
 
 const same = (a: Owner, b: Owner) => a.edge === b.edge && a.hotkey === b.hotkey && a.install === b.install
 
+function listens(server: Server, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => resolve(true))
+  })
+}
+
 /**
  * A container engine in memory whose containers are real TCP servers that greet like sshd. It outlives its drivers,
  * as a real engine outlives an agent. What it does wrong is set from outside.
@@ -15,7 +22,7 @@ export class MemoryEngine {
   pull: (reference: string, onProgress: (p: PullProgress) => void, signal: AbortSignal) => Promise<void> = async (reference) => void this.images.add(reference)
   /** Awaited before a container is made; may throw. */
   beforeRun: (spec: ContainerSpec, signal?: AbortSignal) => Promise<void> = async () => undefined
-  /** How long its SSH server takes to come up (ms); Infinity: it never does. */
+  /** How long its SSH server takes to greet (ms); Infinity: nothing ever listens. */
   bannerAfterMs = 0
   exec: (argv: string[]) => { exitCode: number; output: string } = () => ({ exitCode: 0, output: '' })
   away = false
@@ -69,7 +76,9 @@ export class MemoryEngine {
       hasImage: async (reference) => this.#here(this.images.has(reference)),
       pull: (reference, onProgress, signal) => this.#here(this.pull(reference, onProgress, signal)),
       run: async (owner, spec, signal) => this.#run(owner, spec, signal),
-      start: async (_, c) => this.#up(this.#need(c.allocation)),
+      start: async (_, c) => {
+        if (!(await this.#up(this.#need(c.allocation)))) throw new DriverError('no_port', 'its port is taken')
+      },
       stop: async (_, c) => this.exit(c.allocation, 0),
       exec: async (_, c, argv) => {
         this.#need(c.allocation)
@@ -112,34 +121,33 @@ export class MemoryEngine {
       if (this.rows.some((r) => r.port === port && r.state === 'running')) continue
       const identity = { allocation, incarnation, gpus, hostKey, trace, port }
       const row: Row = { ...identity, owner, spec, state: 'created', exitCode: null, started: false, server: null, sockets: new Set() }
+      if (!(await this.#up(row))) continue
       this.#rows.set(`${allocation}/${incarnation}`, row)
       this.made.push(`${allocation}/${incarnation}`)
-      await this.#up(row)
+      this.#changed()
       return { port }
     }
     throw new DriverError('no_port', 'every port is taken')
   }
 
-  async #up(row: Row): Promise<void> {
+  /** @returns false when somebody else has its port */
+  async #up(row: Row): Promise<boolean> {
+    if (this.bannerAfterMs !== Infinity) {
+      row.server = createServer((socket) => this.#greet(row, socket))
+      if (!(await listens(row.server, row.port))) return false
+    }
     row.state = 'running'
     row.started = true
     row.exitCode = null
     this.#changed()
-    if (this.bannerAfterMs === Infinity) return
-    const server = createServer((socket) => {
-      row.sockets.add(socket)
-      socket.on('close', () => row.sockets.delete(socket))
-      socket.on('error', () => socket.destroy()) // a client that leaves is nothing to an SSH server
-      socket.write('SSH-2.0-memory\r\n')
-    })
-    row.server = server
-    const open = () =>
-      new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(row.port, '127.0.0.1', () => resolve())
-      })
-    if (this.bannerAfterMs === 0) await open()
-    else setTimeout(() => void open(), this.bannerAfterMs).unref()
+    return true
+  }
+
+  #greet(row: Row, socket: Socket): void {
+    row.sockets.add(socket)
+    socket.on('close', () => row.sockets.delete(socket))
+    socket.on('error', () => socket.destroy()) // a client that leaves is nothing to an SSH server
+    setTimeout(() => socket.write('SSH-2.0-memory\r\n'), this.bannerAfterMs).unref()
   }
 
   async #quiet(row: Row): Promise<void> {

@@ -1,6 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
@@ -13,46 +11,41 @@ import { runMiner } from '../../node-agents/miner/main.ts'
 import { simulatedGpus } from '../../node-agents/miner/simulate.ts'
 import { MemoryEngine } from './driver.ts'
 import { FakeEdge } from './fake-edge.ts'
+import { until } from './until.ts'
 
-/** A port nobody uses right now. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
+/** Below the ports the kernel gives to outgoing connections. */
+const PORTS = { first: 20_000, last: 29_999 }
 
 export type Running = { stop(): Promise<void>; ended: Promise<void>; lines: string[] }
 
 /** One miner's world: an edge, an engine, a state directory; the agent in it can be stopped and started again. */
 export class MinerWorld {
   readonly edge: FakeEdge
-  readonly engine = new MemoryEngine()
+  readonly engine: MemoryEngine
   readonly config: MinerConfig
   readonly hotkey: string
   readonly #dir: string
   readonly #running = new Set<Running>()
 
-  private constructor(dir: string, edge: FakeEdge, config: MinerConfig, hotkey: string) {
+  private constructor(dir: string, edge: FakeEdge, engine: MemoryEngine, config: MinerConfig, hotkey: string) {
+    this.engine = engine
     this.#dir = dir
     this.edge = edge
     this.config = config
     this.hotkey = hotkey
   }
 
-  static async make(): Promise<MinerWorld> {
+  static async make(engine = new MemoryEngine()): Promise<MinerWorld> {
     const dir = await mkdtemp(join(tmpdir(), 'miner-'))
     const { address } = await generateHotkey(join(dir, 'hotkey'))
     const edge = await new FakeEdge(encodeHotkey(randomBytes(32))).start()
-    const first = await freePort()
     const config: MinerConfig = {
       edge: { url: edge.url, pin: edge.pin },
       hotkeyFile: join(dir, 'hotkey'),
       state: join(dir, 'state'),
       address: '127.0.0.1',
       bind: '127.0.0.1',
-      ports: { first, last: Math.min(first + 50, 65535) },
+      ports: PORTS,
       images: ['workspace:1', 'cold:1'],
       maxCpus: null,
       maxMemoryGb: null,
@@ -61,7 +54,7 @@ export class MinerWorld {
       docker: '',
       logLevel: 'debug',
     }
-    return new MinerWorld(dir, edge, config, address)
+    return new MinerWorld(dir, edge, engine, config, address)
   }
 
   get gpus(): string[] {
@@ -120,6 +113,24 @@ export class MinerWorld {
 
   tombstone({ id, incarnation, generation, trace }: WishRun) {
     return { kind: 'tombstone' as const, id, incarnation, generation: generation + 1, trace }
+  }
+
+  /** Starts an agent and waits for its wake socket. */
+  async up(config: Partial<MinerConfig> = {}): Promise<Running> {
+    const running = this.start(config)
+    await until('a wake socket', () => this.edge.sockets.size > 0)
+    return running
+  }
+
+  /** What the edge last heard of an allocation. */
+  phase(id: string): string | undefined {
+    return this.edge.fact(id)?.phase
+  }
+
+  /** Wishes these entries and waits until all of them run. */
+  async running(...entries: WishRun[]): Promise<void> {
+    this.edge.wish(entries)
+    for (const { id } of entries) await until(`${id} runs`, () => this.phase(id) === 'running')
   }
 
   async close(): Promise<void> {
