@@ -59,6 +59,11 @@ export class MemoryEngine {
     this.#changed()
   }
 
+  /** Something happened: whoever watches looks again. */
+  poke(): void {
+    this.#changed()
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.rows.map((r) => this.#quiet(r)))
     this.#rows.clear()

@@ -86,6 +86,11 @@ export class FakeEdge {
     this.wake()
   }
 
+  /** As after the loss of a row: nobody is registered. */
+  forget(): void {
+    this.#install.clear()
+  }
+
   wake(): void {
     for (const socket of this.sockets) socket.send('go')
   }
