@@ -6,6 +6,8 @@ import { advance } from './verbs/advance.ts'
 /** Longer than the clock window of a signature, so a nonce outlives its chance to be replayed. */
 const NONCE_KEPT_MS = 60_000
 const REPLACED = 4001
+/** After a look that failed, such as with the database away. */
+const LOOK_AGAIN_MS = 5_000
 
 /**
  * One shard of agents: their wake sockets (hibernating), the nonces they used, and the deadlines of placements made on them.
@@ -53,7 +55,10 @@ export class Hub extends DurableObject<Env> {
     const due = this.ctx.storage.sql.exec<{ allocation: string }>('SELECT allocation FROM deadlines WHERE at <= ? ORDER BY at LIMIT 50', Date.now()).toArray()
     const context = await makeCtx(this.env, this.ctx, newTrace())
     for (const { allocation } of due) {
-      const next = await advance(context, { allocation })
+      const next = await advance(context, { allocation }).catch((e: unknown) => {
+        context.log.error('look_failed', { allocation, error: String(e) })
+        return Date.now() + LOOK_AGAIN_MS
+      })
       if (next === null) this.ctx.storage.sql.exec('DELETE FROM deadlines WHERE allocation = ?', allocation)
       else this.ctx.storage.sql.exec('UPDATE deadlines SET at = ? WHERE allocation = ?', next, allocation)
     }

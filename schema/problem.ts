@@ -9,7 +9,6 @@ export const PROBLEMS = {
   unsupported_media_type: { status: 415, title: 'Send application/json', retryable: false },
   body_too_large: { status: 413, title: 'The body is too large', retryable: false },
   not_found: { status: 404, title: 'Not found', retryable: false },
-  method_not_allowed: { status: 405, title: 'Method not allowed', retryable: false },
 
   unauthorized: { status: 401, title: 'A valid API key is needed', retryable: false },
   forbidden: { status: 403, title: 'This key lacks the scope', retryable: false },
@@ -19,7 +18,6 @@ export const PROBLEMS = {
   idempotency_mismatch: { status: 422, title: 'This Idempotency-Key was used with another body', retryable: false },
   image_not_offered: { status: 422, title: 'No miner offers this image', retryable: false },
   no_capacity: { status: 409, title: 'No free GPUs match', retryable: true },
-  conflict: { status: 409, title: 'The state does not allow this', retryable: false },
 
   malformed_signature: { status: 401, title: 'The signature headers are missing or malformed', retryable: false },
   wrong_receiver: { status: 401, title: 'Signed for another receiver', retryable: false },

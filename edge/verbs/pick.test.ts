@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Spec } from '../../schema/tables/allocations.ts'
 import { MAX_PICKS, pick, share, type Candidate } from './pick.ts'
