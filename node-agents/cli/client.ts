@@ -74,7 +74,8 @@ function repeatable(init?: RequestInit): boolean {
 /** Milliseconds to wait before another try, or null when there should be none. A rate limit did nothing yet, so it may always be repeated. */
 export function retryIn(error: unknown, repeatable: boolean, pauseMs: number): number | null {
   if (error instanceof Unanswered) return repeatable ? pauseMs : null
-  if (!(error instanceof Refused) || !error.problem.retryable) return null
+  // Free GPUs do not turn up within seconds: who asks wants to know now.
+  if (!(error instanceof Refused) || !error.problem.retryable || error.problem.code === 'no_capacity') return null
   if (error.problem.code !== 'rate_limited') return repeatable ? pauseMs : null
   const waitMs = Math.max(pauseMs, (error.problem.retry_after_s ?? 0) * 1000)
   return waitMs <= PATIENCE_MS ? waitMs : null

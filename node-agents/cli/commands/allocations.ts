@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { AllocationView } from '../../../schema/index.ts'
-import { answer } from '../client.ts'
+import { allocationId, type AllocationView } from '../../../schema/index.ts'
+import { answer, Failure } from '../client.ts'
 import { apiOf, type Common, type Io, JSON_OPTION, show } from '../io.ts'
 import { forget } from '../memory.ts'
 import { details, plural, table, when } from '../print.ts'
@@ -73,7 +73,23 @@ export async function fetchAllocation(io: Io, id: string, waitS = 0): Promise<Al
   return (await answer(api.v1.allocations[':id'].$get({ param: { id }, header: { prefer: `wait=${waitS}` } }))).body
 }
 
-async function down(io: Io, id: string, options: Common): Promise<void> {
+/** The one live allocation called that, or the id itself. Throws `Failure` when none or several are meant. */
+export async function idOf(io: Io, idOrName: string): Promise<string> {
+  if (allocationId.safeParse(idOrName).success) return idOrName
+  const api = await apiOf(io)
+  const { body } = await answer(api.v1.allocations.$get({ query: { limit: '200' } }))
+  const [one, ...more] = body.items.filter((a) => a.name === idOrName && !OVER.has(a.state))
+  if (!one) throw new Failure(`you have no allocation ${JSON.stringify(idOrName)}: compute ls shows ids and names`)
+  if (more.length > 0) throw new Failure(`${more.length + 1} allocations are called ${JSON.stringify(idOrName)}: name one by its id, from compute ls`)
+  return one.id
+}
+
+async function print(io: Io, idOrName: string, options: Common): Promise<void> {
+  show(io, options, await fetchAllocation(io, await idOf(io, idOrName)), (body) => allocationText(body, io.nowMs()))
+}
+
+async function down(io: Io, idOrName: string, options: Common): Promise<void> {
+  const id = await idOf(io, idOrName)
   const api = await apiOf(io)
   const { body } = await answer(api.v1.allocations[':id'].$delete({ param: { id }, header: {} }))
   await forget(io.env, body.id)
@@ -95,14 +111,14 @@ export function allocationCommands(program: Command, io: Io): void {
   program
     .command('show')
     .description('one allocation')
-    .argument('<id>', 'allocation id, from compute ls')
+    .argument('<id>', 'allocation id or name, from compute ls')
     .option(...JSON_OPTION)
-    .action(async (id: string, options: Common) => show(io, options, await fetchAllocation(io, id), (body) => allocationText(body, io.nowMs())))
+    .action((id: string, options: Common) => print(io, id, options))
 
   program
     .command('down')
     .description('release an allocation: its container is removed with everything in it')
-    .argument('<id>', 'allocation id, from compute ls')
+    .argument('<id>', 'allocation id or name, from compute ls')
     .option(...JSON_OPTION)
     .action((id: string, options: Common) => down(io, id, options))
 }

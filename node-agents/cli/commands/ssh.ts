@@ -6,7 +6,7 @@ import { Failure } from '../client.ts'
 import { type Door, door } from '../endpoint.ts'
 import type { Io } from '../io.ts'
 import { identitiesOf, pin } from '../memory.ts'
-import { fetchAllocation } from './allocations.ts'
+import { fetchAllocation, idOf } from './allocations.ts'
 
 /** Arguments for OpenSSH under which no host key but the pinned one is ever accepted, whatever the user's configuration says. Pure. */
 export function sshArguments({ host, port, user }: Door, knownHostsFile: string, identities: string[], command: string[]): string[] {
@@ -47,8 +47,8 @@ function notInstalled(args: string[], cause: unknown): Failure {
   return new Failure(`ssh is not installed on this machine: install the OpenSSH client. It would be run as\n  ssh ${args.join(' ')}`, cause)
 }
 
-async function ssh(io: Io, id: string, command: string[], files: string[] | undefined): Promise<void> {
-  const view = await fetchAllocation(io, id)
+async function ssh(io: Io, idOrName: string, command: string[], files: string[] | undefined): Promise<void> {
+  const view = await fetchAllocation(io, await idOf(io, idOrName))
   const checked = door(view)
   const knownHosts = await pin(io.env, view.id, checked.knownHosts)
   io.exit(await run(sshArguments(checked, knownHosts, files ?? (await identitiesOf(io.env, view.id)), command)))
@@ -59,7 +59,7 @@ export function sshCommand(program: Command, io: Io): void {
   program
     .command('ssh')
     .description('log in to an allocation, or run one command there; ends with its exit code')
-    .argument('<id>', 'allocation id, from compute ls')
+    .argument('<id>', 'allocation id or name, from compute ls')
     .argument('[command...]', 'command to run there, after --')
     .addOption(
       new Option('-i, --identity <file>', 'private key to log in with; repeatable (default: the ones of compute up)').argParser(

@@ -1,0 +1,58 @@
+import { errno, Mistake, reason } from '../node-agents/core/mistake.ts'
+import { banner } from './stack/banner.ts'
+import { demo } from './stack/demo.ts'
+import { choose } from './stack/engine.ts'
+import { Interrupted, Interruption } from './stack/interruption.ts'
+import { parseOptions, type UpOptions } from './stack/options.ts'
+import { Stack } from './stack/stack.ts'
+import { StackState } from './stack/state.ts'
+
+/** `npm start`: the whole market on this machine. `npm start -- --demo`: one rental from end to end. */
+
+const FIRST_PORT = 20_000
+const EXIT = { failed: 1, interrupted: 130 } as const
+const say = (line: string) => console.log(line)
+
+async function up(options: UpOptions, interruption: Interruption): Promise<void> {
+  const choice = await choose({ ...options, dockerHost: process.env['DOCKER_HOST'] })
+  const state = await StackState.open(options.state)
+  const { miners, port, simulate } = options
+  const stack = new Stack({ state, port, choice, miners, simulate, firstPort: FIRST_PORT })
+  interruption.kill = () => stack.kill()
+  const start = async () => {
+    await stack.startServers()
+    await stack.startMiners()
+    const facts = stack.miners.map(({ hotkey, options: { ports } }) => ({ hotkey, ports }))
+    const { url, databaseUrl, clientKey, adminKey } = stack
+    say(banner({ url, databaseUrl, clientKey, adminKey, folder: state.folder, simulate, miners: facts }, choice))
+    await stack.broken
+  }
+  try {
+    await Promise.race([start(), stack.broken, interruption.first])
+  } catch (error) {
+    if (!(error instanceof Interrupted)) complain(error)
+  } finally {
+    await stack.stop()
+  }
+  say('stopped; npm start resumes it')
+}
+
+function complain(error: unknown): void {
+  process.exitCode = EXIT.failed
+  console.error(error instanceof Mistake ? `error: ${reason(error)}` : error)
+}
+
+// Whoever read our output may leave (`npm start | head`); what is running must still be stopped in order.
+process.stdout.on('error', (error) => {
+  if (errno(error) !== 'EPIPE') throw error
+})
+try {
+  const options = parseOptions(process.argv.slice(2), process.env)
+  const interruption = new Interruption(say)
+  if (options?.demo) await demo(options, await choose({ ...options, dockerHost: process.env['DOCKER_HOST'] }), interruption, say)
+  else if (options) await up(options, interruption)
+} catch (error) {
+  if (error instanceof Interrupted) process.exitCode = EXIT.interrupted
+  else complain(error)
+}
+process.exit()

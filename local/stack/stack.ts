@@ -1,0 +1,218 @@
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { answer, type Api, connect, Refused } from '../../node-agents/cli/client.ts'
+import { errno, Mistake, reason } from '../../node-agents/core/mistake.ts'
+import { migrate } from '../database/migrate.ts'
+import { Child } from './child.ts'
+import type { Choice } from './engine.ts'
+import { StackMiner } from './miner.ts'
+import type { StackState } from './state.ts'
+
+const PORTS_A_MINER = 500
+const REGISTER_MS = 60_000
+const POLL_MS = 100
+const NETUID = '27'
+/** So that trying things out, in a loop too, never meets the limit. */
+const QUOTA = { requests_per_minute: 6000, allocations_per_minute: 600 }
+
+export type StackOptions = {
+  state: StackState
+  /** Of the edge; 0: any free one. */
+  port: number
+  choice: Choice
+  miners: number
+  simulate: string | null
+  /** First SSH port of the first miner; the others follow. */
+  firstPort: number
+}
+
+/** Database, edge and miners, each a process of its own. Start it in order, stop it in the other. */
+export class Stack {
+  readonly #o: StackOptions
+  readonly #servers: Child[] = []
+  #miners: StackMiner[] = []
+  #fail: (why: Mistake) => void = () => undefined
+  #stopping = false
+  /** Rejects when one of its processes ends by itself. */
+  readonly broken: Promise<never>
+  url = ''
+  databaseUrl = ''
+  clientKey = ''
+
+  constructor(options: StackOptions) {
+    this.#o = options
+    this.broken = new Promise((_, reject) => (this.#fail = reject))
+    this.broken.catch(() => undefined) // whoever waits on it meanwhile gets it
+  }
+
+  get adminKey(): string {
+    return this.#o.state.keys.edge.vars.ADMIN_KEY
+  }
+
+  get miners(): readonly StackMiner[] {
+    return this.#miners
+  }
+
+  /** Database, migrations, edge, a client key. Rejects with a Mistake that names the fix. */
+  async startServers(): Promise<void> {
+    await isFree(this.#o.port)
+    const { state } = this.#o
+    this.databaseUrl = await this.#server({
+      name: 'database',
+      script: 'local/database/main.ts',
+      args: ['--file', state.path('database.sqlite')],
+      env: { COMPUTE_DATABASE_TOKEN: state.keys.databaseToken },
+    })
+    await this.#migrate()
+    const vars = {
+      ...state.keys.edge.vars,
+      ENVIRONMENT: 'development',
+      NETUID,
+      DEFAULT_IMAGE: this.#o.choice.image,
+      DATABASE_URL: this.databaseUrl,
+      DATABASE_TOKEN: state.keys.databaseToken,
+    }
+    const input = JSON.stringify({ vars, port: this.#o.port, persist: state.path('edge') })
+    this.url = await this.#server({ name: 'edge', script: 'local/edge/main.ts', input })
+    this.clientKey = await this.#orBroken(this.#ensureClientKey())
+  }
+
+  /** Admits the miners, starts their agents, and waits until clients can see them. */
+  async startMiners(): Promise<void> {
+    const { miners, choice, simulate, state, firstPort } = this.#o
+    const numbers = Array.from({ length: miners }, (_, i) => i + 1)
+    const ports = (n: number) => ({ first: firstPort + (n - 1) * PORTS_A_MINER, last: firstPort + n * PORTS_A_MINER - 1 })
+    const optionsOf = (n: number) => ({
+      name: `miner-${n}`,
+      folder: state.path(`miner-${n}`),
+      log: state.path('log', `miner-${n}.log`),
+      ports: ports(n),
+      choice,
+      simulate,
+    })
+    this.#miners = await Promise.all(numbers.map((n) => StackMiner.open(optionsOf(n))))
+    await this.#orBroken(this.#admit())
+    this.#goOn()
+    for (const miner of this.#miners) this.#watch(miner.start(`${this.url}#${state.keys.edge.fingerprint}`))
+    await this.#orBroken(this.#registered())
+  }
+
+  /** Stops everything, last started first. Rentals are kept for the next start, or removed. */
+  async stop(rentals: 'stop' | 'remove' = 'stop'): Promise<void> {
+    this.#stopping = true
+    const { EDGE_ADDRESS } = this.#o.state.keys.edge.vars
+    const problems = new Problems()
+    await problems.during(Promise.all(this.#miners.map((m) => m.stop())))
+    await problems.during(Promise.all(this.#miners.map((m) => m.halt(EDGE_ADDRESS, rentals))))
+    for (const server of this.#servers.toReversed()) await problems.during(server.stop())
+    await problems.during(this.#o.state.unlock())
+    problems.raise()
+  }
+
+  /** Ends every process at once; rentals run on. */
+  kill(): void {
+    for (const miner of this.#miners) miner.kill()
+    for (const server of this.#servers) server.kill()
+  }
+
+  async #server(options: { name: string; script: string; args?: string[]; env?: Record<string, string>; input?: string }): Promise<string> {
+    this.#goOn()
+    const child = new Child({ ...options, log: this.#o.state.path('log', `${options.name}.log`) })
+    this.#servers.push(child)
+    this.#watch(child)
+    return (await child.listening()).url
+  }
+
+  #watch(child: Child): void {
+    void child.died.then((why) => this.#fail(why))
+  }
+
+  /** What was stopped while it started must not start more. */
+  #goOn(): void {
+    if (this.#stopping) throw new Mistake('stopped while starting')
+  }
+
+  #orBroken<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.broken])
+  }
+
+  async #migrate(): Promise<void> {
+    const { folder, keys } = this.#o.state
+    try {
+      await this.#orBroken(migrate(this.databaseUrl, keys.databaseToken))
+    } catch (error) {
+      if (error instanceof Mistake) throw error
+      throw new Mistake(`the database in ${folder} does not fit this version (${reason(error)}): remove the folder to begin anew`, error)
+    }
+  }
+
+  #api(key: string): Api {
+    return connect({ url: this.url, key })
+  }
+
+  /** The key of the last start, unless the database does not know it any more. */
+  async #ensureClientKey(): Promise<string> {
+    const { state } = this.#o
+    const known = state.keys.client
+    if (known && (await isValid(this.#api(known)))) return known
+    const { body } = await answer(this.#api(this.adminKey).admin.keys.$post({ json: { tenant: 'local', name: 'npm start', quota: QUOTA } }))
+    await state.keep({ client: body.secret })
+    return body.secret
+  }
+
+  /** Who was drained by hand stays drained. */
+  async #admit(): Promise<void> {
+    const api = this.#api(this.adminKey)
+    const known = new Set((await answer(api.admin.allow.$get())).body.items.map((a) => a.hotkey))
+    const strangers = this.#miners.filter((m) => !known.has(m.hotkey))
+    await Promise.all(strangers.map(({ hotkey }) => api.admin.allow.$post({ json: { hotkey, role: 'miner' } })))
+  }
+
+  async #registered(): Promise<void> {
+    const startedAt = Date.now()
+    const api = this.#api(this.clientKey)
+    const missing = new Set(this.#miners.map((m) => m.hotkey))
+    while (missing.size > 0) {
+      if (Date.now() - startedAt > REGISTER_MS)
+        throw new Mistake(`no report of ${[...missing].join(', ')} in ${REGISTER_MS / 1000} s; see ${this.#o.state.path('log')}`)
+      const { body } = await answer(api.v1.miners.$get({ query: {} }))
+      for (const m of body.items) if (m.last_report_at && Date.parse(m.last_report_at) >= startedAt) missing.delete(m.hotkey)
+      if (missing.size > 0) await sleep(POLL_MS)
+    }
+  }
+}
+
+/** Goes on after failures and tells of all of them at the end. */
+class Problems {
+  readonly #all: unknown[] = []
+
+  async during(work: Promise<unknown>): Promise<void> {
+    await work.catch((error: unknown) => this.#all.push(error))
+  }
+
+  raise(): void {
+    if (this.#all.length > 0) throw new Mistake(`not everything stopped cleanly: ${this.#all.map(reason).join('; ')}`, this.#all[0])
+  }
+}
+
+async function isValid(api: Api): Promise<boolean> {
+  try {
+    await answer(api.v1.allocations.$get({ query: { limit: '1' } }))
+    return true
+  } catch (error) {
+    if (error instanceof Refused && error.problem.code === 'unauthorized') return false
+    throw error
+  }
+}
+
+/** Throws a Mistake when something listens there already. */
+async function isFree(port: number): Promise<void> {
+  const server = createServer()
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
+  } catch (error) {
+    if (errno(error) !== 'EADDRINUSE') throw error
+    throw new Mistake(`port ${port} is taken: stop what listens there, or choose another with npm start -- --port ${port + 1}`, error)
+  }
+  await new Promise((resolve) => server.close(resolve))
+}
