@@ -41,8 +41,3 @@ export function countGpus(id: string, incarnation: number): SQL {
     UPDATE allocations SET gpu_got = (SELECT count(*) FROM claims c WHERE c.allocation_id = ${id} AND c.incarnation = ${incarnation})
     WHERE id = ${id} AND incarnation = ${incarnation} AND gpu_got = 0`
 }
-
-/** The wish of these miners changed: the agent will take nothing older. */
-export function raiseWish(hotkeys: SQL): SQL {
-  return sql`UPDATE miners SET wish_version = wish_version + 1 WHERE hotkey IN (${hotkeys})`
-}

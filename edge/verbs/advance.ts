@@ -3,7 +3,7 @@ import { DEADLINE_MS } from '../../schema/protocol.ts'
 import type { StopReason } from '../../schema/allocation.ts'
 import type { Ctx } from '../ctx.ts'
 import { allocationById, type AllocationRow } from '../store/allocations.ts'
-import { countGpus, firstThatHolds, raiseWish, takeGpus } from '../store/claims.ts'
+import { countGpus, firstThatHolds, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
 import { findPicks } from './allocate.ts'
@@ -44,7 +44,6 @@ async function failOver(ctx: Ctx, row: AllocationRow, picks: Pick[]): Promise<nu
       SELECT ${row.id}, ${row.incarnation}, ${row.hotkey}, ${row.generation + 1}, ${row.traceId}, ${row.tried.at(-1)?.reason ?? 'failed'}, ${now} WHERE ${moved} ON CONFLICT DO NOTHING`,
     takeGpus(row.id, incarnation, picks, row.spec, now),
     countGpus(row.id, incarnation),
-    raiseWish(sql`SELECT ${row.hotkey} UNION SELECT hotkey FROM allocations WHERE id = ${row.id}`),
     tell(
       row.id,
       'failed_over',
@@ -67,7 +66,6 @@ async function giveUp(ctx: Ctx, row: AllocationRow, reason: StopReason): Promise
   await write(ctx.db, [
     sql`UPDATE allocations SET desired = 'stop', stop_reason = ${reason}, stop_at = ${now}, generation = generation + 1, deadline_at = NULL, tried = ${JSON.stringify(row.tried)}
       WHERE id = ${row.id} AND incarnation = ${row.incarnation} AND desired = 'run' AND ready_at IS NULL`,
-    raiseWish(sql`SELECT ${row.hotkey}`),
     tell(row.id, 'failed', now, { reason }, sql`a.stop_at = ${now}`),
   ])
   ctx.defer('wake', ctx.hub(row.hotkey).wake(row.hotkey))

@@ -8,7 +8,7 @@ import type { Caller } from '../caller.ts'
 import type { Ctx } from '../ctx.ts'
 import { byIdempotencyKey, usageOf, type AllocationRow } from '../store/allocations.ts'
 import { candidates, offeredImages } from '../store/candidates.ts'
-import { countGpus, firstThatHolds, raiseWish, takeGpus } from '../store/claims.ts'
+import { countGpus, firstThatHolds, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
 import { pick, type Pick } from './pick.ts'
@@ -106,7 +106,6 @@ async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: 
     sql`${row} FROM (${firstThatHolds(c.picks, c.spec, now, ctx.config.ENVIRONMENT === 'development')}) c WHERE ${withinQuota(c.caller)} ON CONFLICT DO NOTHING`,
     takeGpus(c.id, 1, c.picks, c.spec, now),
     countGpus(c.id, 1),
-    raiseWish(sql`SELECT hotkey FROM allocations WHERE id = ${c.id}`),
     tell(c.id, 'allocated', now, {}, sql`NOT EXISTS (SELECT 1 FROM events e WHERE e.allocation_id = a.id)`),
     sql`SELECT hotkey FROM allocations WHERE id = ${c.id}`,
   ])

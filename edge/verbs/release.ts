@@ -2,7 +2,6 @@ import { sql } from 'drizzle-orm'
 import { Problem } from '../../schema/problem.ts'
 import type { Ctx } from '../ctx.ts'
 import { allocationOf } from '../store/allocations.ts'
-import { raiseWish } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
 
@@ -15,7 +14,6 @@ export async function release(ctx: Ctx, { holder, id }: { holder: string; id: st
   const [stopped] = await write(ctx.db, [
     sql`UPDATE allocations SET desired = 'stop', stop_reason = 'released', stop_at = ${now}, generation = generation + 1, deadline_at = NULL
       WHERE id = ${id} AND desired <> 'stop' RETURNING hotkey`,
-    raiseWish(sql`SELECT hotkey FROM allocations WHERE id = ${id}`),
     tell(id, 'stop_asked', now, { reason: 'released' }, sql`a.stop_at = ${now}`),
   ])
   const hotkey = stopped?.[0]?.['hotkey']

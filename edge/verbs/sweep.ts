@@ -12,10 +12,9 @@ const OVERDUE_AT_A_TIME = 50
  */
 export async function sweep(ctx: Ctx): Promise<{ expired: number; ended: number; overdue: number }> {
   const now = ctx.now()
-  const [expired, , ended, , overdue] = await write(ctx.db, [
+  const [expired, ended, , overdue] = await write(ctx.db, [
     sql`UPDATE allocations SET desired = 'stop', stop_reason = 'expired', stop_at = ${now}, generation = generation + 1, deadline_at = NULL
       WHERE id IN (SELECT id FROM allocations WHERE expires_at <= ${now} AND desired <> 'stop' ORDER BY expires_at LIMIT ${AT_A_TIME}) RETURNING id, hotkey`,
-    sql`UPDATE miners SET wish_version = wish_version + 1 WHERE hotkey IN (SELECT hotkey FROM allocations WHERE stop_at = ${now} AND stop_reason = 'expired')`,
     sql`UPDATE allocations SET ended_at = fact_at, end_reason = stop_reason
       WHERE id IN (SELECT id FROM allocations WHERE desired = 'stop' AND ended_at IS NULL AND phase = 'gone' AND fact_incarnation = incarnation LIMIT ${AT_A_TIME}) RETURNING id`,
     sql`INSERT INTO settings (name, value) VALUES ('swept_at', ${String(now)}) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,

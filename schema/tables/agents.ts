@@ -30,7 +30,7 @@ export const miners = sqliteTable(
     syncToken: text(),
     protocol: integer().notNull(),
     version: text().notNull(),
-    /** Raised by every change of this miner's wish. */
+    /** Raised by every change of this miner's wish, by triggers. */
     wishVersion: integer().notNull().default(0),
     /** Wish version the agent last said it holds. */
     ackedVersion: integer().notNull().default(0),

@@ -106,7 +106,9 @@ describe('facts and GPUs', () => {
     const { miner, id, model } = await rental()
     const [entry] = await miner.sync([])
     if (!entry) throw new Error('no wish')
+    const before = miner.wish?.version ?? 0
     await miner.sync([miner.fact(entry, 'failed', { error: { code: 'exited', message: 'exit code 1' } })])
+    expect(miner.wish?.version).toBeGreaterThan(before)
     expect(await see(id)).toMatchObject({ state: 'failed', end_reason: 'lost', error: { code: 'exited' } })
     expect((await edge.allocate(key, { gpu: { count: 1, model } })).body.code).toBe('no_capacity')
     const wish = await miner.sync([miner.fact(entry, 'failed', { error: { code: 'exited', message: 'exit code 1' } })])
