@@ -63,7 +63,14 @@ export const bench: Bench = async () => {
   const large = await claims(MARKETS.large)
   const figure = (name: string, p: number): Figure => {
     const [value, to] = [quantile(large, p), p === 0.5 ? median(small) : quantile(small, p)]
-    return { name, value: round(value), unit: 'ms', to: `the same with 800 GPUs on 100 miners (${round(to)} ms, n=${small.length})`, ratio: round(value / to), n: large.length }
+    return {
+      name,
+      value: round(value),
+      unit: 'ms',
+      to: `the same with 800 GPUs on 100 miners (${round(to)} ms, n=${small.length})`,
+      ratio: round(value / to),
+      n: large.length,
+    }
   }
   return [figure('claim_p50', 0.5), figure('claim_p99', 0.99)]
 }

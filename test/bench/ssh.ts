@@ -74,7 +74,13 @@ async function rss(child: ChildProcess): Promise<number> {
 /** POST until the client reads the banner, against the same image started by hand, in turns; and what the agent weighs idle. */
 export const bench: Bench = async () => {
   const docker = new Docker()
-  if (!(await docker.ping().then(() => true, () => false))) return [{ name: 'allocate_to_ssh', value: Number.NaN, unit: 'ms', note: 'no container engine: set DOCKER_HOST' }]
+  if (
+    !(await docker.ping().then(
+      () => true,
+      () => false,
+    ))
+  )
+    return [{ name: 'allocate_to_ssh', value: Number.NaN, unit: 'ms', note: 'no container engine: set DOCKER_HOST' }]
   const folder = await mkdtemp(join(tmpdir(), 'bench-ssh-'))
   const database = await startDatabase({ file: join(folder, 'edge.db') })
   await migrate(database.url)
@@ -82,10 +88,39 @@ export const bench: Bench = async () => {
   const hotkeyFile = join(folder, 'hotkey')
   const { address: hotkey } = await generateHotkey(hotkeyFile)
   await edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey, role: 'miner' })
-  const agent = spawn(process.execPath, ['--max-semi-space-size=1', 'node-agents/main.ts', 'miner', '--edge', `${edge.url}#${edge.fingerprint}`, '--hotkey-file', hotkeyFile, '--state', join(folder, 'state'), '--address', '127.0.0.1', '--bind', '127.0.0.1', '--ports', '21000-21999', '--images', IMAGE, '--simulate-gpu', 'NVIDIA H200:8', '--log-level', 'warn'], { stdio: 'inherit' })
+  const agent = spawn(
+    process.execPath,
+    [
+      '--max-semi-space-size=1',
+      'node-agents/main.ts',
+      'miner',
+      '--edge',
+      `${edge.url}#${edge.fingerprint}`,
+      '--hotkey-file',
+      hotkeyFile,
+      '--state',
+      join(folder, 'state'),
+      '--address',
+      '127.0.0.1',
+      '--bind',
+      '127.0.0.1',
+      '--ports',
+      '21000-21999',
+      '--images',
+      IMAGE,
+      '--simulate-gpu',
+      'NVIDIA H200:8',
+      '--log-level',
+      'warn',
+    ],
+    { stdio: 'inherit' },
+  )
   try {
     const key = await edge.key('bench')
-    await readUntil(() => edge.call<{ free: number }>(key, 'GET', '/v1/gpus'), (a) => a.body.free === 8)
+    await readUntil(
+      () => edge.call<{ free: number }>(key, 'GET', '/v1/gpus'),
+      (a) => a.body.free === 8,
+    )
     const floor: number[] = []
     const ours: number[] = []
     for (let i = -WARM_UP; i < RUNS; i++) {

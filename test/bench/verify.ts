@@ -43,5 +43,14 @@ export const bench: Bench = async () => {
   }
   await worker.dispose()
   const [value, to] = [median(sample.ours), median(sample.polkadot)]
-  return [{ name: 'verify_us', value: round(value, 0), unit: 'us', to: `sr25519Verify of @polkadot/util-crypto in the same workerd (${round(to, 0)} us)`, ratio: round(value / to), n: RUNS }]
+  return [
+    {
+      name: 'verify_us',
+      value: round(value, 0),
+      unit: 'us',
+      to: `sr25519Verify of @polkadot/util-crypto in the same workerd (${round(to, 0)} us)`,
+      ratio: round(value / to),
+      n: RUNS,
+    },
+  ]
 }

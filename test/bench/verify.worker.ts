@@ -3,7 +3,16 @@ import { signingBytes, verifyRequest } from '../../schema/btauth.ts'
 import { decodeHotkey } from '../../schema/hotkey.ts'
 
 /** What the bench asks for: so many verifications of one signed request, one way or the other. */
-type Ask = { way: 'ours' | 'polkadot'; times: number; headers: Record<string, string>; method: string; target: string; body: string; receiver: string; nowMs: number }
+type Ask = {
+  way: 'ours' | 'polkadot'
+  times: number
+  headers: Record<string, string>
+  method: string
+  target: string
+  body: string
+  receiver: string
+  nowMs: number
+}
 
 export default {
   async fetch(request: Request): Promise<Response> {
