@@ -1,0 +1,32 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+
+export const ROOT = join(import.meta.dirname, '../..')
+
+export type Ended = { code: number | null; out: string; err: string }
+
+/** One of our programs as a process of its own: what it said so far, and how it ended. */
+export class Program {
+  out = ''
+  err = ''
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+
+  /** @param file relative to the repository's root @param env in place of this process's variables, but PATH */
+  constructor(file: string, args: string[], env: Record<string, string> = {}) {
+    const command = file.endsWith('.ts') ? [process.execPath, join(ROOT, file)] : [join(ROOT, file)]
+    const [program = '', ...rest] = [...command, ...args]
+    this.child = spawn(program, rest, { cwd: ROOT, env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child.stdout?.on('data', (bytes: Buffer) => (this.out += bytes.toString()))
+    this.child.stderr?.on('data', (bytes: Buffer) => (this.err += bytes.toString()))
+    this.ended = new Promise((resolve, reject) => {
+      this.child.once('error', reject)
+      this.child.once('close', (code) => resolve({ code, out: this.out, err: this.err }))
+    })
+  }
+}
+
+/** Runs a program to its end. */
+export function run(file: string, args: string[], env: Record<string, string> = {}): Promise<Ended> {
+  return new Program(file, args, env).ended
+}
