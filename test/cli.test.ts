@@ -78,10 +78,10 @@ describe('a rental from a terminal', () => {
 
   it('Ctrl-C while it comes up: it stays rented, and the id and the way out are said', async () => {
     const up = new Program('compute', ['up', '--key', publicKey, '--init', '["sleep","4"]'], env())
-    const id = await until('it says the id', () => /^(al_\w+): starting/m.exec(up.err)?.[1], 20_000)
+    const id = await until('it says the id', () => /^(al_\w+): (?:pending|starting)/m.exec(up.err)?.[1], 20_000)
     up.child.kill('SIGINT')
     expect(await up.ended).toMatchObject({ code: 130, out: '', err: expect.stringContaining(`compute down ${id}`) })
-    expect(await json<AllocationView>(['show', id])).toMatchObject({ id, state: 'starting' })
+    expect(await json<AllocationView>(['show', id])).toMatchObject({ id, end_reason: null })
     expect(await json<AllocationView>(['down', id])).toMatchObject({ state: 'ended' })
   })
 })

@@ -29,7 +29,7 @@ export function parseOptions(args: string[], env: Record<string, string | undefi
     .option('--port <n>', 'port of the edge', '8787')
     .option('--state <folder>', 'where everything is kept', join(ROOT, '.local'))
     .addOption(new Option('--driver <name>', 'what rentals run in (default: docker when an engine answers)').choices(['docker', 'box']))
-    .addOption(new Option('--image <reference>', 'image with an SSH server (default: the newest compute-workspace:*)').env('COMPUTE_IMAGE'))
+    .option('--image <reference>', 'image with an SSH server (default: COMPUTE_IMAGE, else the newest compute-workspace:*)')
     .addOption(new Option('--simulate-gpu <model:count>', `GPUs to pretend to have (default: "${SIMULATED}" where nvidia-smi does not answer)`))
     .allowExcessArguments(false)
     .exitOverride()
@@ -43,13 +43,12 @@ export function parseOptions(args: string[], env: Record<string, string | undefi
   }
   const given = command.opts<Given>()
   const simulate = given.simulateGpu ?? (hasGpus() ? null : SIMULATED)
-  const image = env['COMPUTE_IMAGE'] === '' && given.image === '' ? undefined : given.image
   return {
     demo: given.demo === true,
     port: port(given.port),
     state: resolve(given.state),
     driver: given.driver,
-    image: check('--image', image, imageReference),
+    image: check('--image', given.image ?? (env['COMPUTE_IMAGE'] || undefined), imageReference),
     // Two agents on one host would offer the same real cards twice.
     miners: simulate === null ? 1 : 2,
     simulate: check('--simulate-gpu', simulate, simulateGpu),

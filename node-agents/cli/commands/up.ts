@@ -10,7 +10,7 @@ import { allocationText, fetchAllocation } from './allocations.ts'
 type Options = Common & Asked & { key?: string[]; wait: string; idempotencyKey?: string }
 
 /** Between two answers a person sees progress; one answer is never waited for longer than this. */
-const STEP_S = 10
+const STEP_S = 3
 const COMING = new Set(['pending', 'starting'])
 const INTERRUPTED = 130
 

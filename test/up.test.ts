@@ -1,0 +1,154 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { runCommand } from '../local/stack/login.ts'
+import { answer, connect, newIdempotencyKey } from '../node-agents/cli/client.ts'
+import { door } from '../node-agents/cli/endpoint.ts'
+import { testEngine } from './support/engine.ts'
+import { type Ended, Program, run } from './support/process.ts'
+import { freePorts, keyPair } from './support/ssh.ts'
+import { until } from './support/until.ts'
+
+const engine = await testEngine()
+const LONG_MS = 120_000
+
+let folder: string
+let port: number
+const started: Program[] = []
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'compute-up-'))
+  port = (await freePorts(1))[0] ?? 0
+})
+afterEach(async () => {
+  for (const program of started.splice(0)) {
+    program.child.kill('SIGTERM')
+    await program.ended
+  }
+  await rm(folder, { recursive: true, force: true })
+})
+
+type Up = { program: Program; url: string; key: string; pids: number[] }
+
+/** `npm start` until it says how to use it. */
+async function up(...more: string[]): Promise<Up> {
+  const program = new Program('local/main.ts', ['--state', folder, '--port', String(port), '--driver', 'box', ...more])
+  started.push(program)
+  const ended = program.ended.then(({ err }) => Promise.reject(new Error(`ended: ${err}`)))
+  ended.catch(() => undefined)
+  await Promise.race([until('it is up', () => program.out.includes('npm start resumes it.'), 60_000), ended])
+  const [, url = '', key = ''] = /COMPUTE_URL=(\S+) COMPUTE_API_KEY=(\S+) \.\/compute up/.exec(program.out) ?? []
+  return { program, url, key, pids: await childrenOf(program.child.pid ?? 0) }
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return text.trim().split(' ').map(Number)
+}
+
+const alive = (pid: number) => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+const gone = (pids: number[]) => until(`${pids.join(', ')} are gone`, () => pids.every((pid) => !alive(pid)), 20_000)
+
+describe('npm start', () => {
+  it(
+    'prints commands that work, stops at Ctrl-C though it arrives twice, and resumes the rental at the next start',
+    async () => {
+      const first = await up()
+      expect(first.program.out).toMatch(/NO ISOLATION/)
+      expect(first.program.out).toMatch(/NVIDIA H200:8 \(simulated\)/)
+      expect(first.pids).toHaveLength(4)
+      const pair = keyPair()
+      const api = connect({ url: first.url, key: first.key })
+      const rented = await answer(api.v1.allocations.$post({ json: { ssh_keys: [pair.public] }, header: { 'idempotency-key': newIdempotencyKey() } }))
+      await runCommand(door(rented.body), pair.private, 'echo kept > file')
+
+      first.program.child.kill('SIGINT')
+      first.program.child.kill('SIGINT')
+      expect(await first.program.ended).toMatchObject({ code: 0, out: expect.stringMatching(/stopped; npm start resumes it\n$/) })
+      await gone(first.pids)
+      await expect(runCommand(door(rented.body), pair.private, 'true')).rejects.toThrow(/ECONNREFUSED/)
+
+      const second = await up()
+      expect(second).toMatchObject({ url: first.url, key: first.key })
+      const same = await until('the rental is back', () => runCommand(door(rented.body), pair.private, 'cat file').catch(() => null), 20_000)
+      expect(same).toBe('kept')
+      const again = connect({ url: second.url, key: second.key })
+      const { body } = await answer(again.v1.allocations[':id'].$get({ param: { id: rented.body.id }, header: {} }))
+      expect(body).toMatchObject({ state: 'running', endpoint: { host_key: rented.body.endpoint?.host_key } })
+      await answer(again.v1.allocations[':id'].$delete({ param: { id: body.id }, header: {} }))
+    },
+    LONG_MS,
+  )
+
+  it(
+    'goes down with the reason when a part of it dies, and refuses a second one on the same state',
+    async () => {
+      const { program, pids } = await up()
+      expect(await run('local/main.ts', ['--state', folder, '--port', '0'])).toMatchObject({ code: 1, err: expect.stringContaining('another npm start uses') })
+      const [database = 0] = pids
+      process.kill(database, 'SIGKILL')
+      const { code, err } = await program.ended
+      expect(code).toBe(1)
+      expect(err).toMatch(/^error: database was ended by SIGKILL .*database\.log/)
+      await gone(pids)
+    },
+    LONG_MS,
+  )
+
+  it(
+    'leaves no process behind when it is killed itself',
+    async () => {
+      const { program, pids } = await up()
+      program.child.kill('SIGKILL')
+      await program.ended
+      await gone(pids)
+    },
+    LONG_MS,
+  )
+
+  it('a taken port and damaged state are said with the fix, and nothing is started', async () => {
+    const holder = createServer().listen(port, '127.0.0.1')
+    await new Promise((resolve) => holder.once('listening', resolve))
+    const args = ['--state', folder, '--port', String(port), '--driver', 'box']
+    expect(await run('local/main.ts', args)).toMatchObject({ code: 1, err: expect.stringMatching(/^error: port \d+ is taken: .*--port/) })
+    await new Promise((resolve) => holder.close(resolve))
+    await writeFile(join(folder, 'keys.json'), '{')
+    expect(await run('local/main.ts', args)).toMatchObject({ code: 1, err: expect.stringMatching(/^error: .*keys\.json is damaged.*Remove/) })
+  })
+})
+
+describe('npm start -- --demo', () => {
+  const docker = { DOCKER_HOST: process.env['DOCKER_HOST'] ?? '' }
+  const demo = (env: Record<string, string>, ...args: string[]) => run('local/main.ts', ['--demo', ...args], { TMPDIR: folder, ...env })
+
+  async function works(driver: string, { code, out, err }: Ended): Promise<void> {
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    const last = JSON.parse(out.trim().split('\n').at(-1) ?? '') as { steps: Record<string, number> }
+    expect(last).toMatchObject({ demo: 'ok', driver })
+    expect(Object.keys(last.steps)).toEqual(['start', 'register', 'allocate', 'ssh', 'release', 'stop'])
+    expect(await readdir(folder)).toEqual([])
+  }
+
+  it('rents, logs in, releases and leaves nothing behind: box', async () => works('box', await demo({}, '--driver', 'box')), LONG_MS)
+
+  it.skipIf(!engine)('the same in containers', async () => works('docker', await demo(docker, '--driver', 'docker', '--image', engine?.image ?? '')), LONG_MS)
+
+  it.skipIf(!engine)(
+    'a failure names step and cause, and leaves nothing behind either',
+    async () => {
+      const { code, err } = await demo(docker, '--driver', 'docker', '--image', '127.0.0.1:1/absent:1')
+      expect(code).toBe(1)
+      expect(err).toMatch(/^error: allocate failed after \d+ ms: al_\w+ is failed: pull_failed/)
+      expect(await readdir(folder)).toEqual([])
+    },
+    LONG_MS,
+  )
+})
