@@ -104,6 +104,20 @@ describe('npm start', () => {
   )
 
   it(
+    'ends at once when told again, though a part of it does not stop',
+    async () => {
+      const { program, pids } = await up()
+      const [database = 0] = pids
+      process.kill(database, 'SIGSTOP')
+      const code = program.ended.then((ended) => ended.code)
+      await until('it ends', () => program.child.exitCode !== null || (program.child.kill('SIGINT'), false), 10_000)
+      expect(await code).toBe(130)
+      await gone(pids)
+    },
+    LONG_MS,
+  )
+
+  it(
     'leaves no process behind when it is killed itself',
     async () => {
       const { program, pids } = await up()
