@@ -1,4 +1,5 @@
 import { makeId } from '../schema/ids.ts'
+import { Problem } from '../schema/problem.ts'
 import { config, type Config, type Env } from './env.ts'
 import type { Feed } from './feed.ts'
 import type { Hub } from './hub.ts'
@@ -21,6 +22,15 @@ export type Ctx = {
   feed(holder: string): DurableObjectStub<Feed>
   /** Work that may outlive the answer; a failure is logged. */
   defer(what: string, work: Promise<unknown>): void
+}
+
+/** Awaits a Durable Object. One that cannot be reached, as in every deploy, is `unavailable`: try again. */
+export async function reached<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (e) {
+    throw new Problem('unavailable', undefined, {}, e)
+  }
 }
 
 type Life = { waitUntil(p: Promise<unknown>): void }

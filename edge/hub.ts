@@ -18,13 +18,14 @@ export class Hub extends DurableObject<Env> {
     super(state, env)
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'))
     state.storage.sql.exec('CREATE TABLE IF NOT EXISTS nonces (hotkey TEXT, nonce TEXT, at INTEGER, PRIMARY KEY (hotkey, nonce)) WITHOUT ROWID')
+    state.storage.sql.exec('CREATE INDEX IF NOT EXISTS nonces_at ON nonces (at)')
     state.storage.sql.exec('CREATE TABLE IF NOT EXISTS deadlines (allocation TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID')
   }
 
   /** True when this nonce is new; it is kept then. Call only after the signature held. */
   admit(hotkey: string, nonce: string): boolean {
     const now = Date.now()
-    this.ctx.storage.sql.exec('DELETE FROM nonces WHERE hotkey = ? AND at < ?', hotkey, now - NONCE_KEPT_MS)
+    this.ctx.storage.sql.exec('DELETE FROM nonces WHERE at < ?', now - NONCE_KEPT_MS)
     return this.ctx.storage.sql.exec('INSERT OR IGNORE INTO nonces VALUES (?, ?, ?)', hotkey, nonce, now).rowsWritten > 0
   }
 
@@ -40,9 +41,10 @@ export class Hub extends DurableObject<Env> {
 
   /** Tells an agent to sync now. @returns how many sockets heard it */
   wake(hotkey: string): number {
-    const sockets = this.ctx.getWebSockets(hotkey)
-    for (const socket of sockets) socket.send('go')
-    return sockets.length
+    // A replaced socket whose peer is dead stays listed until its close is answered, and throws when written to.
+    const open = this.ctx.getWebSockets(hotkey).filter((socket) => socket.readyState === WebSocket.OPEN)
+    for (const socket of open) socket.send('go')
+    return open.length
   }
 
   /** Looks at an allocation's placement at this time (ms), unless an earlier look is due. */

@@ -67,7 +67,7 @@ export const argv = z
   .max(64)
 
 export const gpuRequirement = z
-  .object({
+  .strictObject({
     count: z
       .union([z.number().int().min(1).max(64), z.literal('all')])
       .default(1)
@@ -78,7 +78,7 @@ export const gpuRequirement = z
   .default({ count: 1 })
 
 export const hostRequirement = z
-  .object({
+  .strictObject({
     min_cpus: z.number().positive().max(4096).optional(),
     min_memory_gb: z.number().positive().max(65536).optional(),
     min_disk_gb: z.number().positive().max(1048576).optional(),

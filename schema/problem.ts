@@ -17,6 +17,7 @@ export const PROBLEMS = {
 
   idempotency_mismatch: { status: 422, title: 'This Idempotency-Key was used with another body', retryable: false },
   image_not_offered: { status: 422, title: 'No miner offers this image', retryable: false },
+  conflict: { status: 409, title: 'The state does not allow this', retryable: false },
   no_capacity: { status: 409, title: 'No free GPUs match', retryable: true },
 
   malformed_signature: { status: 401, title: 'The signature headers are missing or malformed', retryable: false },
@@ -34,6 +35,8 @@ export const PROBLEMS = {
   refused_facts: { status: 422, title: 'The facts are not acceptable here', retryable: false },
 
   database_unavailable: { status: 503, title: 'The database does not answer', retryable: true },
+  unavailable: { status: 503, title: 'A part of the edge is restarting', retryable: true },
+  unread: { status: 503, title: 'It was done, but cannot be read right now', retryable: false },
   not_configured: { status: 503, title: 'The edge lacks a setting', retryable: false },
   internal: { status: 500, title: 'Internal error', retryable: false },
 } as const satisfies Record<string, Kind>

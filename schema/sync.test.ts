@@ -15,7 +15,13 @@ const fact = {
   keys_n: 0,
   error: null,
   progress: null,
-  endpoint: { host: '192.0.2.1', port: 20_000, user: 'root', host_key: 'ssh-ed25519 AAAA', signature: `0x${'0'.repeat(128)}` },
+  endpoint: {
+    host: '192.0.2.1',
+    port: 20_000,
+    user: 'root',
+    host_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDJ1Qn2VbRPWUDM4zWdSMSNdW1f4kQj8MeJvWUhSjbXB',
+    signature: `0x${'0'.repeat(128)}`,
+  },
   trace: TRACE,
 }
 const facts = {

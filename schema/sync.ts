@@ -4,6 +4,7 @@ import { hotkey } from './hotkey.ts'
 import { allocationId, bootId, installId, traceId } from './ids.ts'
 import { imageReference } from './image.ts'
 import { hostFacts, hostName, ROLES } from './miner.ts'
+import { sshPublicKey } from './ssh.ts'
 
 const count = z.number().int().nonnegative()
 const port = z.number().int().min(1).max(65535)
@@ -21,30 +22,34 @@ export type Registration = z.infer<typeof registration>
 export const registered = z.object({ protocol: z.number().int(), epoch: z.number().int(), server_time_ms: z.number().int() })
 
 /** The fact about one container (or about a wish entry that has none). */
-export const allocationFact = z.object({
-  id: allocationId,
-  incarnation: z.number().int().positive(),
-  phase: z.enum(PHASES),
-  observed_generation: count,
-  restart_n: count,
-  keys_n: count,
-  error: failure.nullable(),
-  progress: progress.nullable(),
-  endpoint: z
-    .object({
-      host: hostName,
-      port,
-      user: z
-        .string()
-        .max(32)
-        .regex(/^[a-z_][a-z0-9_-]*$/),
-      host_key: z.string().max(8192),
-      signature: z.string().regex(/^0x[0-9a-f]{128}$/),
-    })
-    .nullable(),
-  trace: traceId,
-})
+export const allocationFact = z
+  .object({
+    id: allocationId,
+    incarnation: z.number().int().positive(),
+    phase: z.enum(PHASES),
+    observed_generation: count,
+    restart_n: count,
+    keys_n: count,
+    error: failure.nullable(),
+    progress: progress.nullable(),
+    endpoint: z
+      .object({
+        host: hostName,
+        port,
+        user: z
+          .string()
+          .max(32)
+          .regex(/^[a-z_][a-z0-9_-]*$/),
+        host_key: sshPublicKey,
+        signature: z.string().regex(/^0x[0-9a-f]{128}$/),
+      })
+      .nullable(),
+    trace: traceId,
+  })
+  .refine((f) => f.phase !== 'running' || f.endpoint !== null, { path: ['endpoint'], message: 'what runs can be reached: say where' })
 export type AllocationFact = z.infer<typeof allocationFact>
+
+const once = (facts: { id: string; incarnation: number }[]) => new Set(facts.map((f) => `${f.id}/${f.incarnation}`)).size === facts.length
 
 /**
  * What goes up. Every report lists every container of ours; hardware facts only when `facts` is there.
@@ -58,7 +63,7 @@ export const report = z.object({
   seq: z.number().int().positive(),
   wish: z.object({ epoch: count, version: count }).nullable(),
   engine: z.object({ ok: z.boolean(), message: z.string().max(1000) }),
-  allocations: z.array(allocationFact).max(256),
+  allocations: z.array(allocationFact).max(256).refine(once, 'each incarnation of an allocation once'),
   unexplained: z.array(z.object({ id: allocationId, incarnation: z.number().int().positive() })).max(256),
   foreign: count,
   facts: hostFacts.nullable(),
@@ -108,7 +113,8 @@ export const wish = z.object({
 })
 export type Wish = Omit<z.infer<typeof wish>, 'allocations'> & { allocations: WishEntry[] }
 
-export const syncReply = z.object({ wish: z.string().max(1_000_000) })
+/** Room for 64 containers with all the keys, env and init a client may send. */
+export const syncReply = z.object({ wish: z.string().max(8_000_000) })
 
 /** Claims of the edge's self-description, signed by its key so that a registration string can pin it. */
 export const edgeIdentity = z.object({

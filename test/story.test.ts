@@ -79,6 +79,15 @@ describe.each(drivers)('a rental on $name', ({ driver }) => {
       const view = await rent(stack, key, { env: { NASTY: nasty, PLAIN: 'x' }, init: [['mkdir', '-p', `a; touch b`]] })
       expect((await login(target(view), 'printf %s "$NASTY"')).out).toBe(nasty)
       await release(stack, key, view.id)
+      const busy = await stack.edge.call<AllocationView>(
+        key,
+        'POST',
+        '/v1/allocations',
+        { ssh_keys: [pair.public], init: [['sleep', '600']] },
+        { prefer: 'wait=2' },
+      )
+      expect(busy.body).toMatchObject({ state: 'starting', progress: { stage: 'init' } })
+      expect(await release(stack, key, busy.body.id)).toMatchObject({ state: 'ended' })
       const failing = await rent(stack, key, { init: [['sh', '-c', 'echo sorry >&2; exit 3']] })
       expect(failing).toMatchObject({ state: 'failed', error: { code: 'init_failed', message: expect.stringContaining('sorry') } })
     })

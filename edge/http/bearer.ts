@@ -1,6 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import { Problem } from '../../schema/problem.ts'
 import type { Scope } from '../../schema/keys.ts'
+import { reached } from '../ctx.ts'
 import { authenticate } from '../verbs/authenticate.ts'
 import type { Http } from './app.ts'
 
@@ -26,6 +27,6 @@ export const allocationRate = createMiddleware<Http>(async (c, next) => {
 })
 
 async function limit(counted: Promise<number>, what: string): Promise<void> {
-  const wait = await counted
+  const wait = await reached(counted)
   if (wait > 0) throw new Problem('rate_limited', `this key may make ${what}; try again in ${wait} s`, { retry_after_s: wait })
 }

@@ -2,6 +2,7 @@ import { createMiddleware } from 'hono/factory'
 import { verifyRequest } from '../../schema/btauth.ts'
 import { Problem } from '../../schema/problem.ts'
 import type { Role } from '../../schema/miner.ts'
+import { reached } from '../ctx.ts'
 import { roleOf } from '../verbs/admit.ts'
 import type { Http } from './app.ts'
 
@@ -18,10 +19,11 @@ export function signed(role: Role) {
     const verified = verifyRequest(request, ctx.config.EDGE_ADDRESS, ctx.now())
     if (!verified.ok) throw new Problem(verified.code, verified.detail, verified.code === 'stale' ? { server_time_ms: ctx.now() } : {})
     const { hotkey, nonce } = verified
-    const [isNew, actual] = await Promise.all([ctx.hub(hotkey).admit(hotkey, nonce), roleOf(ctx, hotkey)])
-    if (!isNew) throw new Problem('replayed')
+    const actual = await roleOf(ctx, hotkey)
     if (actual === null) throw new Problem('not_admitted', `${hotkey} is not admitted; an admin runs: compute admin allow ${hotkey} --role ${role}`)
     if (actual !== role) throw new Problem('wrong_role', `${hotkey} is a ${actual}, this is for a ${role}`)
+    // Last, so that strangers cannot fill the Hub with nonces of keys they just made up.
+    if (!(await reached(ctx.hub(hotkey).admit(hotkey, nonce)))) throw new Problem('replayed')
     c.set('hotkey', hotkey)
     await next()
   })

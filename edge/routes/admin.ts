@@ -51,7 +51,7 @@ const allowCreate = createRoute({
   security,
   middleware: [bearer('admin'), atMost(BODY_LIMIT.client)] as const,
   request: jsonBody(z.strictObject({ hotkey, role: z.enum(ROLES) }).meta({ id: 'Allow' })),
-  responses: { ...done, ...problems(...common, ...bodies) },
+  responses: { ...done, ...problems(...common, ...bodies, 'conflict') },
 })
 const allowList = createRoute({
   method: 'get',

@@ -4,6 +4,7 @@ import { Problem } from '../../schema/problem.ts'
 import { registered, registration, report, syncReply } from '../../schema/sync.ts'
 import { json, jsonBody, problems, router } from '../http/app.ts'
 import { atMost } from '../http/limit.ts'
+import { reached } from '../ctx.ts'
 import { signed } from '../http/signed.ts'
 import { identify } from '../verbs/identity.ts'
 import { register } from '../verbs/register.ts'
@@ -48,7 +49,7 @@ const wake = createRoute({
   path: '/agent/wake',
   summary: 'WebSocket: "go" means sync now',
   security,
-  middleware: [signed('miner')] as const,
+  middleware: [atMost(0), signed('miner')] as const,
   responses: { 101: { description: 'Switching protocols' }, ...problems(...signatures, 'upgrade_required') },
 })
 
@@ -58,11 +59,9 @@ export const agentRoutes = router()
   .openapi(syncRoute, async (c) => c.json(await sync(c.get('ctx'), { hotkey: c.get('hotkey'), report: c.req.valid('json') }), 200))
 
 agentRoutes.openAPIRegistry.registerPath(wake)
-agentRoutes.get('/agent/wake', signed('miner'), async (c) => {
+agentRoutes.get('/agent/wake', atMost(0), signed('miner'), async (c) => {
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') throw new Problem('upgrade_required')
   // A new request: nothing a client sent but the verified hotkey reaches the object.
-  return c
-    .get('ctx')
-    .hub(c.get('hotkey'))
-    .fetch('http://hub/', { headers: { upgrade: 'websocket', 'x-verified-hotkey': c.get('hotkey') } })
+  const hub = c.get('ctx').hub(c.get('hotkey'))
+  return reached(hub.fetch('http://hub/', { headers: { upgrade: 'websocket', 'x-verified-hotkey': c.get('hotkey') } }))
 })

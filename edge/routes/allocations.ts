@@ -10,7 +10,7 @@ import { allocationView as view } from '../http/view.ts'
 import { allocationsOf, type Shown } from '../store/allocations.ts'
 import { allocate } from '../verbs/allocate.ts'
 import { release } from '../verbs/release.ts'
-import { wait } from '../verbs/wait.ts'
+import { wait, waitAfter } from '../verbs/wait.ts'
 
 const security = [{ bearer: [] }]
 const id = z.object({ id: allocationId.meta({ param: { name: 'id', in: 'path' } }) })
@@ -21,7 +21,7 @@ const prefer = z.object({
     .meta({ description: `\`wait=N\`: seconds to wait for the fact, ${WAIT_S.default} unless given, ${WAIT_S.max} at most` }),
 })
 const location = { location: { description: 'Where to look again', schema: { type: 'string' as const } } }
-const common = ['unauthorized', 'forbidden', 'rate_limited', 'invalid_request', 'database_unavailable'] as const
+const common = ['unauthorized', 'forbidden', 'rate_limited', 'invalid_request', 'database_unavailable', 'unavailable'] as const
 
 const create = createRoute({
   method: 'post',
@@ -47,6 +47,7 @@ const create = createRoute({
       'idempotency_mismatch',
       'image_not_offered',
       'no_capacity',
+      'unread',
     ),
   },
 })
@@ -84,7 +85,7 @@ const remove = createRoute({
   responses: {
     200: json(allocationView, 'Ended: the container is gone'),
     202: json(allocationView, 'Stopping', location),
-    ...problems(...common, 'not_found'),
+    ...problems(...common, 'not_found', 'unread'),
   },
 })
 
@@ -98,7 +99,8 @@ function seconds(header: string | undefined, otherwise: number): number {
 
 const STILL_COMING = new Set(['pending', 'starting'])
 const came = (s: Shown) => !STILL_COMING.has(view(s).state)
-const ended = (s: Shown) => ['ended', 'failed'].includes(view(s).state)
+/** Nothing is left on any host. */
+const ended = ({ row }: Shown) => row.endedAt !== null || (row.phase === 'gone' && row.factIncarnation === row.incarnation)
 
 function orNotFound(found: Shown | null, wanted: string): Shown {
   if (!found) throw new Problem('not_found', `no allocation ${wanted}`)
@@ -112,7 +114,7 @@ export const allocationRoutes = router()
     const headers = c.req.valid('header')
     const waitFor = seconds(headers.prefer, WAIT_S.default)
     const made = await allocate(ctx, { caller, input: c.req.valid('json'), idempotencyKey: headers['idempotency-key'] })
-    const found = orNotFound(await wait(ctx, { holder: caller.tenant, id: made.id, seconds: waitFor, until: came }), made.id)
+    const found = await waitAfter(ctx, { holder: caller.tenant, id: made.id, seconds: waitFor, until: came })
     c.header('location', `/v1/allocations/${made.id}`)
     return c.json(view(found), came(found) ? 201 : 202)
   })
@@ -133,7 +135,7 @@ export const allocationRoutes = router()
     const wanted = c.req.valid('param').id
     const waitFor = seconds(c.req.valid('header').prefer, WAIT_S.default)
     await release(ctx, { holder, id: wanted })
-    const found = orNotFound(await wait(ctx, { holder, id: wanted, seconds: waitFor, until: ended }), wanted)
+    const found = await waitAfter(ctx, { holder, id: wanted, seconds: waitFor, until: ended })
     if (ended(found)) return c.json(view(found), 200)
     c.header('location', `/v1/allocations/${wanted}`)
     return c.json(view(found), 202)

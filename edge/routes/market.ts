@@ -85,7 +85,7 @@ function miner(r: MinerRow, nowMs: number): z.infer<typeof minerView> {
 export const marketRoutes = router()
   .openapi(listGpus, async (c) => {
     const ctx = c.get('ctx')
-    const items = (await offers(ctx.db, c.req.valid('query'), ctx.now())).map((r) => offer(r, ctx.now()))
+    const items = (await offers(ctx.db, c.req.valid('query'), ctx.now(), ctx.config.ENVIRONMENT === 'development')).map((r) => offer(r, ctx.now()))
     const sum = (of: 'total' | 'free') => items.reduce((n, i) => n + i[of], 0)
     return c.json({ items, total: sum('total'), free: sum('free') }, 200)
   })

@@ -1,5 +1,5 @@
 import { and, desc, eq, lt, sql } from 'drizzle-orm'
-import { allocations, claims, gpus, miners } from '../../schema/tables/index.ts'
+import { allocations, apiKeys, claims, gpus, miners } from '../../schema/tables/index.ts'
 import { type Db, retrying } from './db.ts'
 
 export type AllocationRow = typeof allocations.$inferSelect
@@ -59,4 +59,10 @@ export async function usageOf(db: Db, keyId: string): Promise<{ gpus: number; al
       .where(and(eq(allocations.keyId, keyId), sql`${allocations.desired} <> 'stop'`)),
   )
   return row ?? { gpus: 0, allocations: 0 }
+}
+
+/** The GPU quota of a key; a key that is gone may take nothing more. */
+export async function maxGpusOf(db: Db, keyId: string): Promise<number> {
+  const [row] = await retrying(() => db.select({ maxGpus: apiKeys.maxGpus }).from(apiKeys).where(eq(apiKeys.id, keyId)))
+  return row?.maxGpus ?? 0
 }

@@ -21,7 +21,7 @@ export function mayTake(nowMs: number, simulated: boolean) {
 
 /** Free GPUs that match, as conditions on `g`. */
 export function matches(gpu: Spec['gpu']) {
-  return sql`g.claimed_by IS NULL AND g.gone_at IS NULL
+  return sql`g.claimed_by IS NULL AND g.gone_at IS NULL AND g.missing = 0
     AND instr(g.model_key, ${(gpu.model ?? '').toLowerCase()}) > 0 AND g.vram_mb >= ${Math.floor((gpu.min_vram_gb ?? 0) * 1024)}`
 }
 
@@ -55,7 +55,15 @@ function free({ gpu, hotkey }: Wanted, where: SQL, limit: number): SQL {
     GROUP BY g.hotkey, g.model_key HAVING count(*) >= ${atLeast} ORDER BY g.hotkey, g.model_key LIMIT ${limit})`
 }
 
-/** Images that at least one admitted miner runs, most offered first. */
+/** Whether any admitted miner runs this image. */
+export async function isOffered(db: Db, image: string): Promise<boolean> {
+  const rows = await retrying(() =>
+    db.all(sql`SELECT 1 FROM miner_images i JOIN agents a ON a.hotkey = i.hotkey WHERE a.standing = 'active' AND i.reference = ${image} LIMIT 1`),
+  )
+  return rows.length > 0
+}
+
+/** Images that admitted miners run, most offered first, at most 20. */
 export async function offeredImages(db: Db): Promise<string[]> {
   const rows = await retrying(() =>
     db.all<{ reference: string }>(sql`

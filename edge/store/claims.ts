@@ -5,16 +5,17 @@ import { mayTake, matches } from './candidates.ts'
 
 /**
  * The first of these picks that still holds, checked under the write lock: the host may take claims, enough matching GPUs are free,
- * for `all` every one of them, and nobody has the host to himself. Columns: hotkey, take, limits.
+ * for `all` every one of them, nobody has the host to himself, and the quota allows so many. Columns: hotkey, take, limits.
+ * @param quota GPUs that may be taken at most, an SQL expression
  */
-export function firstThatHolds(picks: Pick[], spec: Spec, nowMs: number, simulated: boolean): SQL {
+export function firstThatHolds(picks: Pick[], spec: Spec, nowMs: number, simulated: boolean, quota: SQL): SQL {
   const whole = spec.gpu.count === 'all'
   return sql`
     SELECT m.hotkey AS hotkey, k.value ->> 'take' AS take, k.value -> 'limits' AS limits
     FROM json_each(${JSON.stringify(picks)}) k
     JOIN miners m ON m.hotkey = k.value ->> 'hotkey'
     JOIN agents a ON a.hotkey = m.hotkey
-    WHERE ${mayTake(nowMs, simulated)}
+    WHERE ${mayTake(nowMs, simulated)} AND k.value ->> 'take' <= ${quota}
       AND (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND ${ofModel} AND ${matches(spec.gpu)}) >= k.value ->> 'take'
       AND NOT EXISTS (SELECT 1 FROM claims l JOIN allocations x ON x.id = l.allocation_id WHERE l.hotkey = m.hotkey AND l.freed_at IS NULL AND x.exclusive = 1)
       ${whole ? sql`AND NOT EXISTS (SELECT 1 FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NOT NULL)` : sql``}
@@ -40,4 +41,14 @@ export function countGpus(id: string, incarnation: number): SQL {
   return sql`
     UPDATE allocations SET gpu_got = (SELECT count(*) FROM claims c WHERE c.allocation_id = ${id} AND c.incarnation = ${incarnation})
     WHERE id = ${id} AND incarnation = ${incarnation} AND gpu_got = 0`
+}
+
+/** What a key holds besides this allocation: what is asked to stop no longer counts. */
+export function heldBy(keyId: string, but: string): SQL {
+  return sql`FROM allocations q WHERE q.key_id = ${keyId} AND q.desired <> 'stop' AND q.id <> ${but}`
+}
+
+/** GPUs a key may still take for this allocation. */
+export function gpusLeft(keyId: string, maxGpus: number, allocation: string): SQL {
+  return sql`(${maxGpus} - (SELECT coalesce(sum(q.gpu_want), 0) ${heldBy(keyId, allocation)}))`
 }

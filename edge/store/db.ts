@@ -10,8 +10,12 @@ export type Db = LibSQLDatabase<typeof tables> & { $client: Client }
 
 /** One client a request: @libsql/client's queue resolves promises across request contexts when it is shared. */
 export function openDb(url: string, token: string | undefined): Db {
-  return drizzle(createClient({ url, ...(token && { authToken: token }) }), { schema: tables, casing: 'snake_case' })
+  return drizzle(createClient({ url, fetch: inTime, ...(token && { authToken: token }) }), { schema: tables, casing: 'snake_case' })
 }
+
+/** A server that takes a request and says nothing must not hold up a client, an alarm or the sweep. */
+const ANSWER_MS = 10_000
+const inTime = (request: Request) => fetch(request, { signal: AbortSignal.timeout(ANSWER_MS) })
 
 const ATTEMPTS = 7
 const BASE_MS = 15
@@ -39,7 +43,7 @@ function isPassing(e: unknown): boolean {
     const code = 'code' in at ? String(at.code) : ''
     const status = 'status' in at ? Number(at.status) : 0
     if (code === 'SQLITE_BUSY' || code === 'TRANSACTION_TIMEOUT' || status === 429 || status >= 500) return true
-    if (/network connection lost|fetch failed|socket|ECONNREFUSED|ECONNRESET|disconnected/i.test(at.message)) return true
+    if (at.name === 'TimeoutError' || /network connection lost|fetch failed|socket|ECONNREFUSED|ECONNRESET|disconnected/i.test(at.message)) return true
   }
   return false
 }

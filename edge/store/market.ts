@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { FRESH_MS } from '../../schema/protocol.ts'
+import { mayTake } from './candidates.ts'
 import { type Db, retrying } from './db.ts'
 
 export type OfferQuery = {
@@ -25,7 +25,7 @@ export type OfferRow = {
 }
 
 /** GPUs on the market by host and model: admitted, healthy hosts only, fullest free first. */
-export async function offers(db: Db, q: OfferQuery, nowMs: number): Promise<OfferRow[]> {
+export async function offers(db: Db, q: OfferQuery, nowMs: number, simulated: boolean): Promise<OfferRow[]> {
   return retrying(() =>
     db.all<OfferRow>(sql`
       SELECT g.hotkey AS hotkey, g.model AS model, g.vram_mb AS vramMb, count(*) AS total, sum(g.claimed_by IS NULL) AS free, m.driver AS driver, m.isolation AS isolation,
@@ -33,7 +33,7 @@ export async function offers(db: Db, q: OfferQuery, nowMs: number): Promise<Offe
         (SELECT json_group_array(json_object('reference', i.reference, 'warm', json(CASE WHEN i.warm THEN 'true' ELSE 'false' END))) FROM miner_images i WHERE i.hotkey = g.hotkey) AS images
       FROM gpus g JOIN miners m ON m.hotkey = g.hotkey JOIN agents a ON a.hotkey = g.hotkey
       WHERE g.gone_at IS NULL AND instr(g.model_key, ${(q.model ?? '').toLowerCase()}) > 0 AND g.vram_mb >= ${Math.floor((q.min_vram_gb ?? 0) * 1024)}
-        AND a.standing = 'active' AND a.role = 'miner' AND m.engine_ok = 1 AND m.full_report_at > ${nowMs - FRESH_MS}
+        AND g.missing = 0 AND ${mayTake(nowMs, simulated)}
         ${q.hotkey ? sql`AND g.hotkey = ${q.hotkey}` : sql``}
         ${q.image ? sql`AND EXISTS (SELECT 1 FROM miner_images i WHERE i.hotkey = g.hotkey AND i.reference = ${q.image})` : sql``}
       GROUP BY g.hotkey, g.model, g.vram_mb HAVING sum(g.claimed_by IS NULL) >= ${q.free ?? 0}

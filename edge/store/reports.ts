@@ -36,7 +36,7 @@ export function tellPhases(t: Taken): SQL {
   return sql`
     INSERT INTO events (at, holder, allocation_id, kind, data, trace_id)
     SELECT ${t.nowMs}, a.holder, a.id,
-      CASE WHEN f.phase = 'running' AND a.ready_at IS NULL THEN 'ready' WHEN f.phase = 'gone' THEN 'ended' WHEN f.phase = 'failed' THEN 'failed' ELSE 'phase' END,
+      CASE WHEN f.phase = 'running' AND a.ready_at IS NULL AND a.desired = 'run' THEN 'ready' WHEN f.phase = 'gone' AND a.desired = 'stop' THEN 'ended' ELSE 'phase' END,
       json_object('phase', f.phase, 'hotkey', a.hotkey, 'incarnation', a.incarnation), a.trace_id
     FROM ${facts(t)} f JOIN allocations a ON ${about(t)}
     WHERE ${taken(t)} AND a.ended_at IS NULL AND (a.phase <> f.phase OR a.fact_incarnation <> f.incarnation)`
@@ -55,14 +55,15 @@ export function takeFacts(t: Taken): SQL {
         WHEN f.progress ->> 'stage' = 'init' THEN a.ready_by ELSE min(${nowMs + DEADLINE_MS.progress}, a.ready_by) END
     FROM ${facts(t)} f WHERE ${about(t)} AND ${taken(t)} AND a.ended_at IS NULL AND (a.fact_incarnation <> f.incarnation OR a.phase <> f.phase
       OR a.observed_generation <> f.observed_generation OR a.observed_restart_n <> f.restart_n OR a.observed_keys_n <> f.keys_n
-      OR coalesce(a.error, 'null') <> f.error OR coalesce(a.progress, 'null') <> f.progress OR a.host_key IS NOT f.host_key OR a.port IS NOT f.port OR a.host IS NOT f.host)
-    RETURNING id, holder, phase, ready_at AS readyAt, desired`
+      OR coalesce(a.error, 'null') <> f.error OR coalesce(a.progress, 'null') <> f.progress OR a.host_key IS NOT f.host_key OR a.port IS NOT f.port OR a.host IS NOT f.host
+      OR a.user IS NOT f.user OR a.host_key_signature IS NOT f.signature)
+    RETURNING id, holder`
 }
 
 /** A rental that was ready and is not there any more ends, so that its GPUs come back; an expired one ends as expired. */
 export function stopLost(t: Taken): SQL {
   return sql`
-    UPDATE allocations SET desired = 'stop', stop_reason = CASE WHEN expires_at <= ${t.nowMs} THEN 'expired' ELSE 'lost' END, stop_at = ${t.nowMs}, generation = generation + 1
+    UPDATE allocations SET desired = 'stop', stop_reason = CASE WHEN expires_at <= ${t.nowMs} THEN 'expired' ELSE 'lost' END, stop_at = ${t.nowMs}, generation = generation + 1, deadline_at = NULL
     WHERE hotkey = ${t.hotkey} AND ended_at IS NULL AND desired <> 'stop' AND fact_incarnation = incarnation AND ${taken(t)}
       AND (phase = 'gone' AND expires_at <= ${t.nowMs} OR phase IN ('failed', 'gone') AND ready_at IS NOT NULL)`
 }
@@ -73,11 +74,12 @@ export function layTombstones(t: Taken): SQL {
       AND (allocation_id, incarnation) IN (SELECT f.id, f.incarnation FROM ${facts(t)} f WHERE f.phase = 'gone')`
 }
 
-/** A GPU is free only when the fact says gone and the wish agrees: gone where the wish says run frees nothing. */
-export function freeGpus(t: Taken): SQL {
+/**
+ * Placements here that failed and wait to be moved on. Read from the rows, not from what this report changed:
+ * a report sent again after a lost answer changes nothing, and must still be heard.
+ */
+export function failedHere(t: Taken): SQL {
   return sql`
-    UPDATE claims SET freed_at = ${t.nowMs} WHERE freed_at IS NULL AND hotkey = ${t.hotkey} AND ${taken(t)}
-      AND (allocation_id, incarnation) IN (
-        SELECT f.id, f.incarnation FROM ${facts(t)} f JOIN allocations a ON a.id = f.id
-        WHERE f.phase = 'gone' AND (a.desired = 'stop' OR a.incarnation > f.incarnation))`
+    SELECT id FROM allocations WHERE hotkey = ${t.hotkey} AND ended_at IS NULL AND desired = 'run' AND ready_at IS NULL
+      AND fact_incarnation = incarnation AND phase IN ('failed', 'gone') AND ${taken(t)}`
 }

@@ -2,13 +2,16 @@ import { sql } from 'drizzle-orm'
 import { DEADLINE_MS } from '../../schema/protocol.ts'
 import type { StopReason } from '../../schema/allocation.ts'
 import type { Ctx } from '../ctx.ts'
-import { allocationById, type AllocationRow } from '../store/allocations.ts'
-import { countGpus, firstThatHolds, takeGpus } from '../store/claims.ts'
+import { allocationById, maxGpusOf, type AllocationRow } from '../store/allocations.ts'
+import { countGpus, firstThatHolds, gpusLeft, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
 import { findPicks } from './allocate.ts'
 import { next } from './next.ts'
 import type { Pick } from './pick.ts'
+
+/** Others claim between reading candidates and taking one. */
+const ROUNDS = 3
 
 /**
  * Moves a placement on when its miner failed or let a deadline pass: the next miner, or a clear end.
@@ -24,9 +27,13 @@ export async function advance(ctx: Ctx, { allocation }: { allocation: string }):
   if (todo.kind === 'give_up') return giveUp(ctx, row, todo.reason)
   ctx.log.info('placement_failed', { allocation, hotkey: row.hotkey, reason: todo.reason, incarnation: row.incarnation })
   const tried = [...row.tried, { hotkey: row.hotkey, reason: todo.reason, at: ctx.now() }]
-  const picks = await findPicks(ctx, row.spec, new Set(tried.map((t) => t.hotkey)), row.id)
-  const deadline = picks.length === 0 ? null : await failOver(ctx, { ...row, tried }, picks)
-  return deadline ?? giveUp(ctx, { ...row, tried }, 'no_capacity')
+  for (let round = 0; round < ROUNDS; round++) {
+    const picks = await findPicks(ctx, row.spec, new Set(tried.map((t) => t.hotkey)), row.id)
+    if (picks.length === 0) break
+    const deadline = await failOver(ctx, { ...row, tried }, picks)
+    if (deadline !== null) return deadline
+  }
+  return giveUp(ctx, { ...row, tried }, 'no_capacity')
 }
 
 /** Hands the allocation to the first pick that holds; the old host keeps a tombstone until it says gone. */
@@ -34,23 +41,19 @@ async function failOver(ctx: Ctx, row: AllocationRow, picks: Pick[]): Promise<nu
   const now = ctx.now()
   const incarnation = row.incarnation + 1
   const deadline = Math.min(now + DEADLINE_MS.acknowledge, row.readyBy)
+  const quota = row.keyId === null ? sql`${row.gpuWant}` : gpusLeft(row.keyId, await maxGpusOf(ctx.db, row.keyId), row.id)
   const moved = sql`EXISTS (SELECT 1 FROM allocations m WHERE m.id = ${row.id} AND m.incarnation = ${incarnation})`
+  const untold = sql`a.incarnation = ${incarnation} AND NOT EXISTS (SELECT 1 FROM events e WHERE e.allocation_id = a.id AND e.kind = 'failed_over' AND e.data ->> 'incarnation' = ${incarnation})`
   const results = await write(ctx.db, [
     sql`UPDATE allocations SET hotkey = c.hotkey, limits = c.limits, gpu_want = c.take, gpu_got = 0, incarnation = ${incarnation}, generation = generation + 1,
         tried = ${JSON.stringify(row.tried)}, deadline_at = ${deadline}, phase = 'none', acked_at = NULL, error = NULL, progress = NULL, fact_at = NULL
-      FROM (${firstThatHolds(picks, row.spec, now, ctx.config.ENVIRONMENT === 'development')}) c
+      FROM (${firstThatHolds(picks, row.spec, now, ctx.config.ENVIRONMENT === 'development', quota)}) c
       WHERE allocations.id = ${row.id} AND incarnation = ${row.incarnation} AND desired = 'run' AND ready_at IS NULL`,
     sql`INSERT INTO tombstones (allocation_id, incarnation, hotkey, generation, trace_id, reason, made_at)
       SELECT ${row.id}, ${row.incarnation}, ${row.hotkey}, ${row.generation + 1}, ${row.traceId}, ${row.tried.at(-1)?.reason ?? 'failed'}, ${now} WHERE ${moved} ON CONFLICT DO NOTHING`,
     takeGpus(row.id, incarnation, picks, row.spec, now),
     countGpus(row.id, incarnation),
-    tell(
-      row.id,
-      'failed_over',
-      now,
-      { from: row.hotkey, reason: row.tried.at(-1)?.reason ?? 'failed' },
-      sql`a.incarnation = ${incarnation} AND a.fact_at IS NULL`,
-    ),
+    tell(row.id, 'failed_over', now, { from: row.hotkey, reason: row.tried.at(-1)?.reason ?? 'failed', incarnation }, untold),
     sql`SELECT hotkey, incarnation FROM allocations WHERE id = ${row.id} AND incarnation = ${incarnation}`,
   ])
   const hotkey = results.at(-1)?.[0]?.['hotkey']

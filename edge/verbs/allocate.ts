@@ -7,8 +7,8 @@ import type { Spec } from '../../schema/tables/allocations.ts'
 import type { Caller } from '../caller.ts'
 import type { Ctx } from '../ctx.ts'
 import { byIdempotencyKey, usageOf, type AllocationRow } from '../store/allocations.ts'
-import { candidates, offeredImages } from '../store/candidates.ts'
-import { countGpus, firstThatHolds, takeGpus } from '../store/claims.ts'
+import { candidates, isOffered, offeredImages } from '../store/candidates.ts'
+import { countGpus, firstThatHolds, gpusLeft, heldBy, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
 import { pick, type Pick } from './pick.ts'
@@ -103,7 +103,8 @@ async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: 
   })
   const results = await write(ctx.db, [
     sql`UPDATE allocations SET idempotency_key = NULL WHERE holder = ${c.caller.tenant} AND idempotency_key = ${c.idempotencyKey ?? ''} AND created_at < ${now - IDEMPOTENCY_MS}`,
-    sql`${row} FROM (${firstThatHolds(c.picks, c.spec, now, ctx.config.ENVIRONMENT === 'development')}) c WHERE ${withinQuota(c.caller)} ON CONFLICT DO NOTHING`,
+    sql`${row} FROM (${firstThatHolds(c.picks, c.spec, now, ctx.config.ENVIRONMENT === 'development', gpusLeft(c.caller.keyId, c.caller.quota.maxGpus, c.id))}) c
+      WHERE (SELECT count(*) ${heldBy(c.caller.keyId, c.id)}) < ${c.caller.quota.maxAllocations} ON CONFLICT DO NOTHING`,
     takeGpus(c.id, 1, c.picks, c.spec, now),
     countGpus(c.id, 1),
     tell(c.id, 'allocated', now, {}, sql`NOT EXISTS (SELECT 1 FROM events e WHERE e.allocation_id = a.id)`),
@@ -126,11 +127,6 @@ function insertOf(r: NewRow): SQL {
       ${JSON.stringify(r.sshKeys)}, ${r.expiresAt}, ${JSON.stringify(r.spec)}, c.limits, c.hotkey, ${Number(r.exclusive)}, c.take, 0, '[]', ${r.readyBy}, ${r.deadlineAt}`
 }
 
-function withinQuota({ keyId, quota }: Caller): SQL {
-  const held = sql`FROM allocations q WHERE q.key_id = ${keyId} AND q.desired <> 'stop'`
-  return sql`(SELECT count(*) ${held}) < ${quota.maxAllocations} AND (SELECT coalesce(sum(q.gpu_want), 0) ${held}) + c.take <= ${quota.maxGpus}`
-}
-
 async function refuseOverQuota(ctx: Ctx, caller: Caller, spec: Spec, picks: Pick[]): Promise<void> {
   const used = await usageOf(ctx.db, caller.keyId)
   const { maxAllocations, maxGpus } = caller.quota
@@ -141,14 +137,15 @@ async function refuseOverQuota(ctx: Ctx, caller: Caller, spec: Spec, picks: Pick
 }
 
 async function noRoom(ctx: Ctx, spec: Spec): Promise<Problem> {
-  const offered = await offeredImages(ctx.db)
-  if (offered.length > 0 && !offered.includes(spec.image)) {
+  if (!(await isOffered(ctx.db, spec.image))) {
+    const offered = await offeredImages(ctx.db)
     return new Problem('image_not_offered', `no miner runs ${spec.image}`, {
       errors: [{ field: 'image', message: `choose one of: ${offered.join(', ')}` }],
       allowed: offered,
     })
   }
   const { count, model, min_vram_gb } = spec.gpu
-  const what = [`${count} GPU(s)`, model && `of model "${model}"`, min_vram_gb && `with ${min_vram_gb} GiB each`, spec.hotkey && `on ${spec.hotkey}`]
+  const host = Object.entries(spec.host).map(([need, least]) => `host.${need} ${least}`)
+  const what = [`${count} GPU(s)`, model && `of model "${model}"`, min_vram_gb && `with ${min_vram_gb} GiB each`, spec.hotkey && `on ${spec.hotkey}`, ...host]
   return new Problem('no_capacity', `no host has ${what.filter(Boolean).join(' ')} free right now; see GET /v1/gpus`)
 }

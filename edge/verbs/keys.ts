@@ -20,8 +20,8 @@ export async function createKey(ctx: Ctx, { actor, input }: { actor: string; inp
   await write(ctx.db, [
     sql`INSERT INTO api_keys (id, tenant, name, secret_hash, scopes, max_gpus, max_allocations, max_lease_hours, requests_per_minute, allocations_per_minute, created_at)
       VALUES (${id}, ${tenant}, ${name}, ${await hashSecret(half)}, ${JSON.stringify(scopes)}, ${quota.max_gpus}, ${quota.max_allocations}, ${quota.max_lease_hours},
-        ${quota.requests_per_minute}, ${quota.allocations_per_minute}, ${ctx.now()})`,
-    record(ctx, actor, 'create_key', id, { tenant, scopes, quota }),
+        ${quota.requests_per_minute}, ${quota.allocations_per_minute}, ${ctx.now()}) ON CONFLICT (id) DO NOTHING`,
+    record(ctx, actor, 'create_key', id, { tenant, scopes, quota }, sql`EXISTS (SELECT 1 FROM api_keys WHERE id = ${id})`),
   ])
   return { id, secret: `${id}_${half}` }
 }
@@ -35,7 +35,7 @@ export async function listKeys(ctx: Ctx): Promise<Row[]> {
 export async function revokeKey(ctx: Ctx, { actor, id }: { actor: string; id: string }): Promise<void> {
   const [changed] = await write(ctx.db, [
     sql`UPDATE api_keys SET revoked_at = coalesce(revoked_at, ${ctx.now()}) WHERE id = ${id} RETURNING id`,
-    record(ctx, actor, 'revoke_key', id, {}),
+    record(ctx, actor, 'revoke_key', id, {}, sql`EXISTS (SELECT 1 FROM api_keys WHERE id = ${id})`),
   ])
   if (changed?.length === 0) throw new Problem('not_found', `no key ${id}`)
 }

@@ -53,7 +53,8 @@ function bind(hotkey: string, r: Registration, f: HostFacts, now: number): SQL {
     ON CONFLICT (hotkey) DO UPDATE SET install = excluded.install, seq = CASE WHEN install = excluded.install THEN seq ELSE 0 END, protocol = excluded.protocol,
       version = excluded.version, driver = excluded.driver, isolation = excluded.isolation, simulated = excluded.simulated, address = excluded.address, cpus = excluded.cpus,
       memory_mb = excluded.memory_mb, disk_free_mb = excluded.disk_free_mb, gpu_error = excluded.gpu_error, registered_at = excluded.registered_at,
-      full_report_at = excluded.full_report_at
-    WHERE install = excluded.install OR (coalesce(report_at, registered_at) < ${now - INSTALL_SILENCE_MS}
+      full_report_at = excluded.full_report_at,
+      report_at = CASE WHEN install = excluded.install THEN report_at END
+    WHERE install = excluded.install OR (max(coalesce(report_at, 0), registered_at) < ${now - INSTALL_SILENCE_MS}
       AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.hotkey = excluded.hotkey AND c.freed_at IS NULL))`
 }

@@ -8,7 +8,7 @@ import { sql } from 'drizzle-orm'
 import type { Ctx } from '../ctx.ts'
 import { write } from '../store/db.ts'
 import { hardware } from '../store/hardware.ts'
-import { freeGpus, layTombstones, stopLost, takeFacts, takeReport, tellPhases, type Taken } from '../store/reports.ts'
+import { failedHere, layTombstones, stopLost, takeFacts, takeReport, tellPhases, type Taken } from '../store/reports.ts'
 import { standingOf, wishEntry, wishOf, type Standing } from '../store/wishes.ts'
 import { advance } from './advance.ts'
 import { acceptable } from './register.ts'
@@ -31,7 +31,7 @@ export async function sync(ctx: Ctx, { hotkey, report }: Sync): Promise<{ wish: 
   return { wish: await signWish(ctx, hotkey, report.install, now.standing, now.entries) }
 }
 
-type Moved = { id: string; holder: string; phase: string; readyAt: number | null; desired: string }
+type Moved = { id: string; holder: string }
 type State = { standing: Standing; entries: WishEntry[] }
 
 async function take(ctx: Ctx, t: Taken): Promise<State & { changed: Map<string, Moved[]>; failed: string[] }> {
@@ -43,8 +43,8 @@ async function take(ctx: Ctx, t: Taken): Promise<State & { changed: Map<string, 
     takeFacts(t),
     stopLost(t),
     layTombstones(t),
-    freeGpus(t),
     ...host,
+    failedHere(t),
     standingOf(t.hotkey),
     wishOf(t.hotkey),
   ])
@@ -56,7 +56,7 @@ async function take(ctx: Ctx, t: Taken): Promise<State & { changed: Map<string, 
     standing,
     entries: (results.at(-1) ?? []).map(wishEntry),
     changed: Map.groupBy(moved, (m) => m.holder),
-    failed: moved.filter((m) => (m.phase === 'failed' || m.phase === 'gone') && m.desired === 'run' && m.readyAt === null).map((m) => m.id),
+    failed: (results.at(-3) ?? []).map((row) => String(row['id'])),
   }
 }
 

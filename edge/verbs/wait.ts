@@ -1,3 +1,4 @@
+import { Problem } from '../../schema/problem.ts'
 import type { Ctx } from '../ctx.ts'
 import { allocationOf, type Shown } from '../store/allocations.ts'
 
@@ -14,6 +15,30 @@ export async function wait(ctx: Ctx, { holder, id, seconds, until }: Wait): Prom
     const found = await allocationOf(ctx.db, holder, id)
     const left = deadline - ctx.now()
     if (!found || until(found) || left <= 0) return found
-    await ctx.feed(holder).wait(id, readAt, Math.min(left, REREAD_MS))
+    await changed(ctx, holder, id, readAt, Math.min(left, REREAD_MS))
   }
+}
+
+/** The Feed may go away while it is waited on, as in every deploy: then time alone decides when to read again. */
+async function changed(ctx: Ctx, holder: string, id: string, sinceMs: number, timeoutMs: number): Promise<void> {
+  try {
+    await ctx.feed(holder).wait(id, sinceMs, timeoutMs)
+  } catch (e) {
+    ctx.log.error('feed_lost', { allocation: id, error: String(e) })
+    await new Promise((done) => setTimeout(done, timeoutMs))
+  }
+}
+
+/**
+ * Waits after something was done. What fails from here on must not look as if it was not done, or the client does it again:
+ * it throws `unread`, which names the allocation and is not to be retried.
+ */
+export async function waitAfter(ctx: Ctx, wanted: Wait): Promise<Shown> {
+  try {
+    const found = await wait(ctx, wanted)
+    if (found) return found
+  } catch (e) {
+    throw new Problem('unread', `see /v1/allocations/${wanted.id} later`, {}, e)
+  }
+  throw new Problem('not_found', `no allocation ${wanted.id}`)
 }

@@ -55,7 +55,7 @@ export async function startEdge({ vars, port = 0, persist, onLog, rewrite = (scr
     bindings: Object.assign({}, fromToml.bindings, vars),
     host: '127.0.0.1',
     port,
-    ...(persist && { durableObjectsPersist: persist }),
+    ...(persist && { resourcePersistencePath: persist }),
     handleStructuredLogs: ({ message }) => onLog?.(message),
   })
   const miniflare = new Miniflare(options)

@@ -2,11 +2,11 @@ import { randomInt } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import ssh2 from 'ssh2'
 import type { AllocationView } from '../../schema/index.ts'
 import { answer, connect, newIdempotencyKey } from '../../node-agents/cli/client.ts'
 import { door } from '../../node-agents/cli/endpoint.ts'
 import { Mistake, reason } from '../../node-agents/core/mistake.ts'
+import { generateHostKey } from '../../node-agents/miner/hostkey.ts'
 import type { Choice } from './engine.ts'
 import { runCommand } from './login.ts'
 import type { Interruption } from './interruption.ts'
@@ -14,7 +14,7 @@ import type { UpOptions } from './options.ts'
 import { Stack } from './stack.ts'
 import { StackState } from './state.ts'
 
-const WAIT = 'wait=90'
+const WAIT = 'wait=50'
 const WORD = 'it works'
 
 type Say = (line: string) => void
@@ -67,15 +67,15 @@ async function story(stack: Stack, choice: Choice, steps: Steps): Promise<void> 
     () => `${stack.miners.length} miner(s), driver ${choice.driver}`,
   )
   const api = connect({ url: stack.url, key: stack.clientKey })
-  const pair = ssh2.utils.generateKeyPairSync('ed25519')
+  const pair = generateHostKey('demo')
   const rented = await steps.run(
     'allocate',
-    () => allocate(api, pair.public),
+    () => allocate(api, pair.publicKey),
     (a) => `${a.id}: ${a.gpus.length} x ${a.gpus[0]?.model}${a.simulated ? ' (simulated)' : ''} of ${a.hotkey}`,
   )
   await steps.run(
     'ssh',
-    () => runCommand(door(rented), pair.private, `echo ${WORD}`),
+    () => runCommand(door(rented), pair.privateKey, `echo ${WORD}`),
     (said) => `${rented.endpoint?.ssh_command}, host key pinned: ${said}`,
   )
   await steps.run(

@@ -34,8 +34,7 @@ export async function make(t: Tools, entry: WishRun, ports: number[], signal: Ab
   await answer(t, container, signal)
   for (const [i, argv] of entry.init.entries()) {
     tell({ progress: at('init', i, entry.init.length) })
-    await init(t, container, argv, entry.env)
-    signal.throwIfAborted()
+    await unlessAborted(init(t, container, argv, entry.env), signal)
   }
   await t.memory.made(subject)
   welcome(t, container)
@@ -59,6 +58,16 @@ async function answer(t: Tools, c: Container, signal: AbortSignal): Promise<void
   const now = t.sight.get(c)
   if (now?.state === 'running') throw new DriverError('not_answering', `no SSH server answered in the container within ${BANNER_MS / 1000} s`)
   throw new DriverError('exited', `the container ended with code ${now?.exitCode ?? 'unknown'} before its SSH server answered`)
+}
+
+/** A rental that is over does not wait for its init commands: they end with the container. Rejects with the signal's reason. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  work.catch(() => undefined) // whoever stopped waiting does not want its failure either
+  signal.throwIfAborted()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('given up'))
+  signal.addEventListener('abort', onAbort, { once: true })
+  await Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
 async function init(t: Tools, c: ContainerIdentity, argv: string[], env: Record<string, string>): Promise<void> {

@@ -98,7 +98,7 @@ CREATE TABLE `allocations` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `allocations_idempotency` ON `allocations` (`holder`,`idempotency_key`) WHERE idempotency_key IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `allocations_wish` ON `allocations` (`hotkey`) WHERE ended_at IS NULL;--> statement-breakpoint
-CREATE INDEX `allocations_holder` ON `allocations` (`holder`,`created_at`);--> statement-breakpoint
+CREATE INDEX `allocations_holder` ON `allocations` (`holder`,`id`);--> statement-breakpoint
 CREATE INDEX `allocations_key` ON `allocations` (`key_id`) WHERE desired <> 'stop';--> statement-breakpoint
 CREATE INDEX `allocations_expiry` ON `allocations` (`expires_at`) WHERE desired <> 'stop';--> statement-breakpoint
 CREATE INDEX `allocations_deadline` ON `allocations` (`deadline_at`) WHERE deadline_at IS NOT NULL;--> statement-breakpoint

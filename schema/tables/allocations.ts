@@ -83,7 +83,7 @@ export const allocations = sqliteTable(
     index('allocations_wish')
       .on(t.hotkey)
       .where(sql`ended_at IS NULL`),
-    index('allocations_holder').on(t.holder, t.createdAt),
+    index('allocations_holder').on(t.holder, t.id),
     index('allocations_key')
       .on(t.keyId)
       .where(sql`desired <> 'stop'`),
