@@ -17,7 +17,7 @@ export function openDb(url: string, token: string | undefined): Db {
 const ANSWER_MS = 10_000
 const inTime = (request: Request) => fetch(request, { signal: AbortSignal.timeout(ANSWER_MS) })
 
-const ATTEMPTS = 7
+const ATTEMPTS = 9
 const BASE_MS = 15
 
 /**

@@ -56,7 +56,7 @@ export function takeFacts(t: Taken): SQL {
     FROM ${facts(t)} f WHERE ${about(t)} AND ${taken(t)} AND a.ended_at IS NULL AND (a.fact_incarnation <> f.incarnation OR a.phase <> f.phase
       OR a.observed_generation <> f.observed_generation OR a.observed_restart_n <> f.restart_n OR a.observed_keys_n <> f.keys_n
       OR coalesce(a.error, 'null') <> f.error OR coalesce(a.progress, 'null') <> f.progress OR a.host_key IS NOT f.host_key OR a.port IS NOT f.port OR a.host IS NOT f.host
-      OR a.user IS NOT f.user OR a.host_key_signature IS NOT f.signature)
+      OR a.user IS NOT f.user)
     RETURNING id, holder`
 }
 

@@ -46,7 +46,7 @@ describe('reports', () => {
     Object.assign(second, { secret: first.secret, hotkey: first.hotkey })
     expect(await codeOf(await second.send('POST', '/agent/sync', second.report([])))).toBe('agent_conflict')
     expect(await codeOf(await second.register())).toBe('agent_conflict')
-    await query(db.url, `UPDATE miners SET report_at = report_at - 601000 WHERE hotkey = '${first.hotkey}'`)
+    await query(db.url, `UPDATE miners SET report_at = report_at - 601000, registered_at = registered_at - 601000 WHERE hotkey = '${first.hotkey}'`)
     expect((await second.register()).status).toBe(200)
     expect(await codeOf(await first.send('POST', '/agent/sync', first.report([])))).toBe('agent_conflict')
     const third = new WireMiner(edge)

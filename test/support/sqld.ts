@@ -10,9 +10,6 @@ import { eventually } from './eventually.ts'
 
 const FETCHED = join(import.meta.dirname, '../../.build/sqld/sqld')
 
-/** sqld takes 128 requests at once and answers 429 to the rest; suites rush it with more. */
-const CONCURRENT = 1024
-
 /** Kills sqld when its own standard input ends, which it does however this process dies: a test run leaves no server behind. */
 const LEASH = '"$@" </dev/null & child=$!; read -r _; kill -9 "$child"'
 
@@ -23,11 +20,11 @@ export function sqldBinary(): string | null {
   return named || (existsSync(FETCHED) ? FETCHED : null)
 }
 
-/** A real sqld over an empty database in a scratch folder. `guarded`: it asks for the token that comes back. */
+/** A real sqld over an empty database in a scratch folder, with its own limits: above 128 requests at once it answers 429, as Turso does. `guarded`: it asks for the token that comes back. */
 export async function startSqld(binary: string, { guarded }: { guarded?: boolean } = {}): Promise<{ url: string; token?: string; close(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'sqld-'))
   const address = `127.0.0.1:${await freePort()}`
-  const args = ['--db-path', folder, '--http-listen-addr', address, '--max-concurrent-requests', String(CONCURRENT), '--no-welcome']
+  const args = ['--db-path', folder, '--http-listen-addr', address, '--no-welcome']
   const lock = guarded ? await makeLock() : null
   const env = { ...process.env, ...(lock && { SQLD_AUTH_JWT_KEY: lock.key }) }
   const child = spawn('sh', ['-c', LEASH, 'sh', binary, ...args], { env, stdio: ['pipe', 'ignore', 'pipe'] })
