@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { DriverError } from '../node-agents/core/ports.ts'
+import { type ContainerSpec, DriverError } from '../node-agents/core/ports.ts'
+import { openState } from '../node-agents/miner/state.ts'
 import { MinerWorld } from './support/miner.ts'
 import { until } from './support/until.ts'
 
@@ -75,7 +76,7 @@ describe('a container that cannot be', () => {
 })
 
 describe('a container that is there', () => {
-  it('and ends is started again, the same one; after the third time in a row it has failed', async () => {
+  it('and ends is started again, the same one; after the third time in a row it rests, and is still theirs', async () => {
     await world.up()
     const entry = world.entry()
     await world.running(entry)
@@ -85,7 +86,8 @@ describe('a container that is there', () => {
       await until('it runs again', () => world.engine.row(entry.id)?.state === 'running' && world.phase(entry.id) === 'running')
     }
     await world.engine.exit(entry.id, 9)
-    expect(await failed(entry.id)).toMatchObject({ code: 'exited', message: expect.stringContaining('9') })
+    const resting = await until('it rests', () => world.edge.last?.allocations.find((f) => f.id === entry.id && f.error?.code === 'exited'))
+    expect(resting).toMatchObject({ phase: 'starting', error: { message: expect.stringContaining('code 9') } })
     expect(world.engine.row(entry.id)).toMatchObject({ port, state: 'exited' })
     expect(world.engine.made).toHaveLength(1)
   })
@@ -113,5 +115,56 @@ describe('a container that is there', () => {
     world.engine.away = false
     await until('it is back', () => world.edge.last?.engine.ok)
     expect(world.phase(entry.id)).toBe('running')
+  })
+
+  it('told to stop while the engine is away is not called gone', async () => {
+    await world.up()
+    const entry = world.entry()
+    await world.running(entry)
+    world.engine.away = true
+    world.engine.poke()
+    await until('the news', () => world.edge.last?.engine.ok === false)
+    world.edge.wish([world.tombstone(entry)])
+    await until('the stop is heard', () => world.edge.fact(entry.id)?.observed_generation === 2)
+    expect(world.phase(entry.id)).toBe('stopping')
+    world.engine.away = false
+    await until('gone', () => world.phase(entry.id) === 'gone')
+  })
+
+  it('is not lost to another engine: the agent refuses to go on there, and finds it again on its own', async () => {
+    const first = await world.up()
+    const entry = world.entry()
+    await world.running(entry)
+    await first.stop()
+    const own = world.engine.id
+    world.engine.id = 'another engine'
+    await expect(world.start().ended).rejects.toThrow(/1 rental\(s\) of this agent are on the container engine "memory 1".*--docker/)
+    world.engine.id = own
+    await world.up()
+    await until('it runs', () => world.phase(entry.id) === 'running')
+    expect(world.engine.made).toHaveLength(1)
+  })
+})
+
+describe('a container that comes after it was given up', () => {
+  it('is removed, and its GPU is free for the next', async () => {
+    await world.up()
+    let given: ContainerSpec | undefined
+    world.engine.beforeRun = async (spec) => {
+      given = spec
+      throw new DriverError('engine_error', 'the engine did not answer in time')
+    }
+    const entry = world.entry()
+    world.edge.wish([entry])
+    expect((await failed(entry.id))?.code).toBe('engine_error')
+    world.edge.wish([world.tombstone(entry)])
+    await until('gone', () => world.phase(entry.id) === 'gone')
+    world.edge.wish([])
+    world.engine.beforeRun = async () => undefined
+    const { install } = await openState(world.config.state, Date.now)
+    if (!given) throw new Error('nothing was asked of the engine')
+    await world.engine.driver().run({ edge: world.edge.address, hotkey: world.hotkey, install }, given)
+    await until('removed', () => world.engine.rows.length === 0)
+    await world.running(world.entry())
   })
 })

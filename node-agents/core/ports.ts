@@ -50,7 +50,8 @@ export type ContainerSpec = Omit<ContainerIdentity, 'port'> & {
   simulated: boolean
 }
 
-export type EngineInfo = Pick<HostFacts, 'driver' | 'isolation' | 'engine'>
+/** `id` tells this engine from every other one: containers made on another are not here. */
+export type EngineInfo = Pick<HostFacts, 'driver' | 'isolation' | 'engine'> & { id: string }
 
 export type PullProgress = { current: number; total: number | null }
 

@@ -24,14 +24,17 @@ function ceiling(name: string, asked: number, most: number): Failure | null {
 /** Whether this host may run a wish at all. Pure. @returns why not, or null */
 export function accept({ image, gpus, limits }: WishRun, a: Allowed): Failure | null {
   if (!a.images.includes(image)) return no('image_refused', `this host does not run ${image}; it runs ${a.images.join(', ')}`.slice(0, 1000))
+  if (gpus.length === 0) return no('limits_refused', 'this host rents out GPUs, and none is asked for')
   const known = a.gpus
-  if (!known && gpus.length > 0) return no('gpu_unavailable', 'nvidia-smi does not answer on this host')
-  const strange = gpus.find((g) => !known?.has(g))
+  if (!known) return no('gpu_unavailable', 'nvidia-smi does not answer on this host')
+  const strange = gpus.find((g) => !known.has(g))
   if (strange) return no('gpu_unavailable', `this host has no GPU ${strange}`)
   if (a.diskFreeMb < FLOOR_MB) return no('disk_full', `this host has ${a.diskFreeMb} MB of disk left`)
+  // Every GPU is in one container at most, so shares by GPU bound their sum too, whatever the edge says.
+  const part = gpus.length / known.size
   return (
-    ceiling('cpus', limits.cpus, a.cpus) ??
-    ceiling('memory_mb', limits.memory_mb, a.memoryMb) ??
+    ceiling('cpus', limits.cpus, Math.min(a.cpus, Math.max(1, a.cpus * part))) ??
+    ceiling('memory_mb', limits.memory_mb, Math.floor(a.memoryMb * part)) ??
     ceiling('shm_mb', limits.shm_mb, limits.memory_mb) ??
     ceiling('disk_gb', limits.disk_gb, Math.ceil(a.diskMb / 1024)) ??
     ceiling('pids', limits.pids, PIDS)

@@ -111,6 +111,7 @@ export class Workers {
     const { log, book, memory, clock } = this.#t
     if (this.#signal.aborted) return
     const subject = subjectOf(step)
+    if (step.kind !== 'adopt') this.#t.sight.doubt(subject)
     if (signal.aborted) return step.kind === 'run' ? this.#remember(memory.ended(subject, null)) : undefined
     const failure = toFailure(error)
     const said = failure.code === 'init_failed' ? {} : { err: error } // the output of a tenant's command may show its variables

@@ -84,6 +84,8 @@ function makeTools({ config, driver, signer, state, log }: Given, changed: () =>
     book: new Book(),
     memory: state.memory,
     sight: new Sight(),
+    engineOf: { known: state.engine, keep: state.keepEngine },
+    missingMs: config.missingAfterS * 1000,
     address: config.address,
     probeHost: probeHost(config.bind),
     ports: config.ports,

@@ -22,6 +22,8 @@ export type Notes = ReadonlyMap<Key, Note>
 
 const EMPTY: Note = { phase: null, progress: null, failure: null, endpoint: null, restarts: 0, restartedAt: -Infinity }
 const MOST_RESTARTS = 3
+/** After so many quick restarts the next one waits this long. */
+const WORN_MS = 5 * 60_000
 /** A container that lived this long after a restart was restarted well. */
 const SETTLED_MS = 10 * 60_000
 
@@ -48,9 +50,9 @@ export class Book {
     return this.#having((n) => n.endpoint !== null)
   }
 
-  /** Restarted so often that once more would not help. */
-  worn(): Set<Key> {
-    return this.#having((n) => n.restarts >= MOST_RESTARTS)
+  /** Restarted so often that the next one had better wait. */
+  worn(nowMonotonicMs: number): Set<Key> {
+    return this.#having((n) => n.restarts >= MOST_RESTARTS && nowMonotonicMs - n.restartedAt < WORN_MS)
   }
 
   /** After a look at the engine: what does not run does not answer, what ran for long is well, what is gone is forgotten. */

@@ -162,6 +162,14 @@ export const SETTINGS = {
     help: 'Pretend to have GPUs, such as "NVIDIA H200:8" (development edges only)',
     parse: maybe(simulateGpu),
   }),
+  missingAfterS: setting({
+    flag: '--missing-after',
+    value: '<seconds>',
+    env: 'COMPUTE_MISSING_AFTER',
+    default: '120',
+    help: 'A rented container that the engine does not show for this long is lost',
+    parse: z.string().pipe(positive),
+  }),
   reconnectJitterMs: setting({
     flag: '--reconnect-jitter-ms',
     value: '<ms>',

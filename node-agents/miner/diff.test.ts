@@ -66,6 +66,7 @@ const situation = ({ lives = [], ...rest }: Given): Situation => ({
   inFlight: [],
   ready: new Set(),
   worn: new Set(),
+  missing: new Set(),
   nowMs: NOW,
   fresh: true,
   accept: () => null,
@@ -128,7 +129,24 @@ const cases: [name: string, given: Given, steps: string[]][] = [
   ],
   ['created, never started: the same', { entries: [run(1)], containers: [container(1, { state: 'created', started: false })] }, ['remove 1 half_made again']],
   ['crashed before the engine was asked: made', { entries: [run(1)], lives: [life(1, 'making')] }, ['run 1']],
-  ['made and not there: never made anew', { entries: [run(1)], lives: [life(1, 'made')] }, ['fail 1 container_missing']],
+  ['made and not there just now: looked for again', { entries: [run(1)], lives: [life(1, 'made')] }, []],
+  [
+    'made and not there for long: lost, never made anew',
+    { entries: [run(1)], lives: [life(1, 'made')], missing: new Set<Key>([keyOf(run(1))]) },
+    ['fail 1 container_missing'],
+  ],
+  [
+    'given up, and the engine brought it all the same: removed',
+    { containers: [container(1)], lives: [life(1, 'ended', { code: 'engine_error', message: '' })] },
+    ['remove 1 late'],
+  ],
+  ['half made, and the wish has moved on: removed', { containers: [container(1)], lives: [life(1, 'making')] }, ['remove 1 late']],
+  [
+    'late, and its GPU is wanted: waited for',
+    { entries: [run(2, { gpus: ['GPU-1'] })], containers: [container(1)], lives: [life(1, 'making')] },
+    ['remove 1 late'],
+  ],
+  ['told lost, and back with its data: held', { containers: [container(1)], lives: [life(1, 'ended', { code: 'container_missing', message: '' })] }, []],
   ['removed, and a restored database wants it back: never made anew', { entries: [run(1)], lives: [life(1, 'ended')] }, ['fail 1 container_missing']],
   ['failed: stays failed', { entries: [run(1)], lives: [life(1, 'ended', { code: 'pull_failed', message: '' })] }, []],
   [

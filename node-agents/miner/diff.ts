@@ -16,6 +16,8 @@ export type Situation = {
   /** Answers an SSH client; worn out by restarts. */
   ready: ReadonlySet<Key>
   worn: ReadonlySet<Key>
+  /** Made, and not seen for so long that it is lost. */
+  missing: ReadonlySet<Key>
   /** The edge's time, or null while nobody can say: then nothing expires. */
   nowMs: number | null
   /** The wish was heard from the edge since this process began. An old wish from disk starts nothing new. */
@@ -26,7 +28,7 @@ export type Situation = {
 export type Step =
   | { kind: 'cancel'; allocation: string; incarnation: number }
   /** `again`: a half-made leftover, to be made anew. */
-  | { kind: 'remove'; container: Container; again: boolean; why: 'stop' | 'expired' | 'failed' | 'half_made' }
+  | { kind: 'remove'; container: Container; again: boolean; why: 'stop' | 'expired' | 'failed' | 'half_made' | 'late' }
   | { kind: 'start'; container: Container }
   | { kind: 'adopt'; container: Container }
   | { kind: 'fail'; entry: WishRun; failure: Failure }
@@ -34,7 +36,7 @@ export type Step =
 
 /**
  * What to do next. Pure. Stop comes before start: a run is only a step once nothing holds its GPUs, so removing and
- * running on one GPU are never in the same list. What the wish does not mention is never touched.
+ * running on one GPU are never in the same list. What the wish does not mention is never touched, but for what was never handed over.
  */
 export function diff(s: Situation): Step[] {
   if (!s.entries) return []
@@ -42,7 +44,7 @@ export function diff(s: Situation): Step[] {
   const rows = new Map(s.containers.map((c) => [keyOf(c), c]))
   const cancels = s.entries.flatMap((e) => cancel(e, s))
   const idle = s.entries.filter((e) => !busy.has(e.id))
-  const ends = idle.flatMap((e) => end(e, rows.get(keyOf(e)), s))
+  const ends = [...idle.flatMap((e) => end(e, rows.get(keyOf(e)), s)), ...late(s, busy)]
   const keeps = idle.flatMap((e) => keep(e, rows.get(keyOf(e)), s))
   return [...cancels, ...onePerAllocation([...ends, ...keeps, ...starts(idle, rows, s, ends)])]
 }
@@ -56,6 +58,8 @@ function onePerAllocation(steps: Step[]): Step[] {
     return !seen.has(allocation) && seen.add(allocation)
   })
 }
+
+type Removal = Extract<Step, { kind: 'remove' }>
 
 export const isExpired = (e: WishEntry, nowMs: number | null): boolean => e.kind === 'container' && nowMs !== null && e.expires_at_ms <= nowMs
 
@@ -71,7 +75,20 @@ function cancel(e: WishEntry, s: Situation): Step[] {
 /** A run that was never handed over: nothing in it is a tenant's. */
 const halfMade = (c: Container, life: Life | undefined) => life?.stage === 'making' || (c.state === 'created' && !c.started)
 
-function end(e: WishEntry, container: Container | undefined, s: Situation): Extract<Step, { kind: 'remove' }>[] {
+/**
+ * What the engine brought after we had given it up: nobody ever logged in there, and nobody will ask for it again.
+ * One whose loss was told is held: if it is back, it has a tenant's data.
+ */
+function late({ containers, entries, lives }: Situation, busy: ReadonlySet<string>): Removal[] {
+  const wished = new Set(entries?.map(keyOf))
+  const stray = containers.filter((c) => !wished.has(keyOf(c)) && !busy.has(c.allocation))
+  return stray.filter((c) => neverHandedOver(lives.get(keyOf(c)))).map((container) => ({ kind: 'remove', container, again: false, why: 'late' }))
+}
+
+const neverHandedOver = (life: Life | undefined) =>
+  life?.stage === 'making' || (life?.stage === 'ended' && life.failure !== null && life.failure.code !== 'container_missing')
+
+function end(e: WishEntry, container: Container | undefined, s: Situation): Removal[] {
   if (!container) return []
   const step = (why: Extract<Step, { kind: 'remove' }>['why'], again = false) => [{ kind: 'remove' as const, container, again, why }]
   const life = s.lives.get(keyOf(e))
@@ -96,7 +113,7 @@ const unavailable = (gpu: string, holder: string): Failure => ({ code: 'gpu_unav
 const MISSING: Failure = { code: 'container_missing', message: 'the container is not on this host any more; its data is lost' }
 
 /** Runs, and runs that cannot be. Each GPU goes to at most one of them. */
-function starts(idle: WishEntry[], rows: ReadonlyMap<Key, Container>, s: Situation, ends: Extract<Step, { kind: 'remove' }>[]): Step[] {
+function starts(idle: WishEntry[], rows: ReadonlyMap<Key, Container>, s: Situation, ends: Removal[]): Step[] {
   const over = s.entries?.filter((e) => isOver(e, s.nowMs)) ?? []
   const leaving = new Set<Key>([
     ...ends.map((e) => keyOf(e.container)),
@@ -118,6 +135,7 @@ function starts(idle: WishEntry[], rows: ReadonlyMap<Key, Container>, s: Situati
 
 function start(entry: WishRun, s: Situation, holders: ReadonlyMap<string, Key>, leaving: ReadonlySet<Key>): Extract<Step, { kind: 'run' | 'fail' }> | null {
   const life = s.lives.get(keyOf(entry))
+  if (life?.stage === 'made' && !s.missing.has(keyOf(entry))) return null
   if (life?.stage === 'made' || (life?.stage === 'ended' && !life.failure)) return { kind: 'fail', entry, failure: MISSING }
   if (life?.stage === 'ended' || !s.fresh) return null
   const failure = s.accept(entry)

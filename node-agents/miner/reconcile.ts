@@ -1,7 +1,7 @@
 import type { WishRun } from '../../schema/index.ts'
 import { Backoff } from '../core/backoff.ts'
 import type { Log } from '../core/log.ts'
-import { reason } from '../core/mistake.ts'
+import { Mistake, reason } from '../core/mistake.ts'
 import type { Trigger } from '../core/trigger.ts'
 import { accept, type Allowed } from './accept.ts'
 import type { Workers } from './apply.ts'
@@ -40,14 +40,28 @@ export async function reconcileLoop(r: Reconciler, signal: AbortSignal): Promise
 
 async function look({ tools, log }: Reconciler, signal: AbortSignal): Promise<boolean> {
   try {
+    if (!tools.sight.engine.ok) await sameEngine(tools, signal)
     await tools.sight.look(tools.driver, tools.owner, signal)
   } catch (error) {
     signal.throwIfAborted()
+    if (error instanceof Mistake) throw error
     if (tools.sight.engine.ok) log.error({ err: error }, 'the container engine does not answer')
     tools.sight.engine = { ok: false, message: reason(error).slice(0, 1000) }
     return false
   }
   return true
+}
+
+/** Containers made on another engine are not lost, only not here: nothing may be concluded from this one. Throws a `Mistake`. */
+async function sameEngine({ driver, engineOf, memory }: Tools, signal: AbortSignal): Promise<void> {
+  const { id } = await driver.info(signal)
+  const known = engineOf.known()
+  const rented = [...memory.lives.values()].filter((l) => l.stage === 'made').length
+  if (known !== null && known !== id && rented > 0)
+    throw new Mistake(
+      `${rented} rental(s) of this agent are on the container engine ${JSON.stringify(known)}, and this is ${JSON.stringify(id)}. Start the agent with that engine (--docker); if it is gone for good, remove the state directory to begin as a new install.`,
+    )
+  if (known !== id) await engineOf.keep(id)
 }
 
 function act(r: Reconciler): void {
@@ -63,13 +77,16 @@ function act(r: Reconciler): void {
 
 function situation({ tools, hold, time, workers, allowed }: Reconciler): Situation {
   const limits = allowed()
+  const now = tools.clock.monotonicMs()
+  const made = (hold.wish?.entries ?? []).map(keyOf).filter((key) => tools.memory.lives.get(key)?.stage === 'made')
   return {
     entries: hold.wish?.entries ?? null,
     containers: tools.sight.containers ?? [],
     lives: tools.memory.lives,
     inFlight: workers.inFlight,
     ready: tools.book.ready(),
-    worn: tools.book.worn(),
+    worn: tools.book.worn(now),
+    missing: tools.sight.missingFor(made, tools.missingMs, now),
     nowMs: time.now(),
     fresh: hold.fresh && limits !== null,
     accept: (entry: WishRun) => {
@@ -80,9 +97,10 @@ function situation({ tools, hold, time, workers, allowed }: Reconciler): Situati
 }
 
 /** Milliseconds until the next look: a wish that runs out is ended on time. */
-function untilNext({ hold, time }: Reconciler): number {
+function untilNext({ hold, time, tools }: Reconciler): number {
   const now = time.now()
-  if (now === null) return EVERY_MS
+  const every = tools.sight.misses ? Math.min(EVERY_MS, tools.missingMs) : EVERY_MS
+  if (now === null) return every
   const ends = (hold.wish?.entries ?? []).flatMap((e) => (e.kind === 'container' && !isOver(e, now) ? [e.expires_at_ms - now] : []))
-  return Math.max(0, Math.min(EVERY_MS, ...ends))
+  return Math.max(0, Math.min(every, ...ends))
 }

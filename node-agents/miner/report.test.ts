@@ -32,7 +32,7 @@ const tombstone: WishEntry = { kind: 'tombstone', id: ID, incarnation: 1, genera
 const row = (state: Container['state'] = 'running'): Container => ({ ...subject, gpus: [], port: 1, hostKey: 'k', trace, state, exitCode: 3, started: true })
 const life = (stage: Life['stage'], failure: Life['failure'] = null): Life => ({ ...subject, stage, failure, restart_n: 1, keys_n: 2, at_ms: 0 })
 const flight = (kind: InFlight['kind']): InFlight => ({ ...subject, kind, gpus: [], cancelled: false })
-const endpoint = { host: 'h', port: 1, user: 'root', host_key: 'ssh-ed25519 AAAA', signature: `0x${'0'.repeat(128)}` }
+const endpoint = { host: 'h', port: 1, user: 'root', host_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDJ1Qn2VbRPWUDM4zWdSMSNdW1f4kQj8MeJvWUhSjbXB', signature: `0x${'0'.repeat(128)}` }
 const note = (change: Partial<Note>): Note => ({ phase: null, progress: null, failure: null, endpoint: null, restarts: 0, restartedAt: 0, ...change })
 const pull = { stage: 'pull' as const, current: 5, total: 10 }
 
@@ -44,6 +44,7 @@ const known = ({ row: r, life: l, note: n, ...rest }: Given): Known => ({
   engineOk: true,
   notes: new Map(n ? [[keyOf(entry), n]] : []),
   worn: new Set(),
+  sure: () => true,
   lives: new Map(l ? [[keyOf(entry), l]] : []),
   inFlight: [],
   nowMs: NOW,
@@ -65,7 +66,9 @@ const cases: [string, Given, Phase, (string | null)?, ('endpoint' | 'progress')?
   ],
   ['paused', { row: row('paused'), note: note({ endpoint }) }, 'paused', null, 'endpoint'],
   ['exited, to be started again', { row: row('exited') }, 'starting'],
-  ['exited again and again', { row: row('exited'), worn }, 'failed', 'exited'],
+  ['exited again and again: still theirs', { row: row('exited'), worn }, 'starting', 'exited'],
+  ['made, and not seen just now: still theirs', { life: life('made') }, 'starting', 'container_missing'],
+  ['made, and the engine is away', { life: life('made'), engineOk: false }, 'starting', 'engine_error'],
   ['failed', { life: life('ended', { code: 'pull_failed', message: 'no' }) }, 'failed', 'pull_failed'],
   ['failed, with a leftover', { life: life('ended', { code: 'init_failed', message: 'no' }), row: row() }, 'failed', 'init_failed'],
   ['the engine is away, nothing made yet', { engineOk: false }, 'failed', 'engine_error'],
@@ -73,6 +76,7 @@ const cases: [string, Given, Phase, (string | null)?, ('endpoint' | 'progress')?
   ['to stop, still there', { entries: [tombstone], row: row() }, 'stopping'],
   ['to stop, being made', { entries: [tombstone], inFlight: [flight('run')] }, 'stopping'],
   ['to stop, nothing there', { entries: [tombstone] }, 'gone'],
+  ['to stop, and nobody can be sure that it is gone', { entries: [tombstone], sure: () => false }, 'stopping'],
   ['to stop, failed before', { entries: [tombstone], life: life('ended', { code: 'exited', message: '' }) }, 'gone'],
   ['stop by desired', { entries: [{ ...entry, desired: 'stop' }], row: row() }, 'stopping'],
   ['expired, still there', { nowMs: NOW + 1, row: row(), note: note({ endpoint }) }, 'stopping'],
@@ -103,8 +107,9 @@ describe('a report', () => {
 
   it('answers what it does not understand, whatever is there', () => {
     const unreadable = [{ id: ID, incarnation: 1, generation: 3, trace }]
-    const facts = factsOf(known({ entries: [], unreadable, row: row() }))
-    expect(facts).toMatchObject([{ phase: 'failed', error: { code: 'unsupported' }, observed_generation: 3 }])
+    expect(factsOf(known({ entries: [], unreadable }))).toMatchObject([{ phase: 'failed', error: { code: 'unsupported' }, observed_generation: 3 }])
+    const running = factsOf(known({ entries: [], unreadable, row: row(), note: note({ endpoint }) }))
+    expect(running).toMatchObject([{ phase: 'running', endpoint, error: { code: 'unsupported' } }])
     expect(unexplainedOf(known({ entries: [], unreadable, row: row() }))).toEqual([])
   })
 

@@ -14,6 +14,8 @@ export type Known = {
   containers: readonly Container[] | null
   engineOk: boolean
   notes: Notes
+  /** Whether the engine was asked, since the last work on it ended, and does not have it. */
+  sure: (key: Key) => boolean
   worn: ReadonlySet<Key>
   lives: Lives
   inFlight: readonly InFlight[]
@@ -26,13 +28,14 @@ const fact = (phase: Phase, more: Partial<Fact> = {}): Fact => ({ phase, error: 
 const failed = (error: Failure): Fact => fact('failed', { error })
 
 const UNSUPPORTED: Failure = { code: 'unsupported', message: 'this agent does not understand this entry: upgrade the agent' }
+const MISSING: Failure = { code: 'container_missing', message: 'the container is not on this host now; it is looked for again' }
 const AWAY: Failure = { code: 'engine_error', message: 'the container engine of this host does not answer' }
 
 /** A fact for every entry of the wish: gone is said, never implied. Pure. */
 export function factsOf(k: Known): AllocationFact[] {
-  if (!k.containers) return k.unreadable.map(unsupported)
+  if (!k.containers) return []
   const rows = new Map(k.containers.map((c) => [keyOf(c), c]))
-  return [...k.entries.map((e) => factOf(e, rows.get(keyOf(e)), k)), ...k.unreadable.map(unsupported)]
+  return [...k.entries.map((e) => factOf(e, rows.get(keyOf(e)), k)), ...k.unreadable.map((u) => unsupported(u, rows.get(keyOf(u)), k))]
 }
 
 /** Containers of ours that the wish does not mention. Pure. */
@@ -41,8 +44,10 @@ export function unexplainedOf(k: Known): { id: string; incarnation: number }[] {
   return (k.containers ?? []).filter((c) => !wished.has(keyOf(c))).map((c) => ({ id: c.allocation, incarnation: c.incarnation }))
 }
 
-function unsupported(u: Unreadable): AllocationFact {
-  return { id: u.id, incarnation: u.incarnation, observed_generation: u.generation, restart_n: 0, keys_n: 0, trace: u.trace, ...failed(UNSUPPORTED) }
+/** What runs is not ended because the edge says something new about it. */
+function unsupported(u: Unreadable, row: Container | undefined, k: Known): AllocationFact {
+  const fact = row ? { ...present(row, k.notes.get(keyOf(u)), k.worn.has(keyOf(u))), error: UNSUPPORTED } : failed(UNSUPPORTED)
+  return { id: u.id, incarnation: u.incarnation, observed_generation: u.generation, restart_n: 0, keys_n: 0, trace: u.trace, ...fact }
 }
 
 function factOf(e: WishEntry, row: Container | undefined, k: Known): AllocationFact {
@@ -55,7 +60,7 @@ function factOf(e: WishEntry, row: Container | undefined, k: Known): AllocationF
 function see(e: WishEntry, row: Container | undefined, life: Life | undefined, k: Known): Fact {
   const note = k.notes.get(keyOf(e))
   const working = k.inFlight.some((f) => f.allocation === e.id && f.incarnation === e.incarnation)
-  if (isOver(e, k.nowMs)) return fact(row || working ? 'stopping' : 'gone')
+  if (isOver(e, k.nowMs)) return fact(row || working || !k.sure(keyOf(e)) ? 'stopping' : 'gone')
   if (life?.stage === 'ended' && life.failure) return failed(life.failure)
   if (row && !(working && note?.phase)) return present(row, note, k.worn.has(keyOf(e)))
   return absent(e, note, life, working, k)
@@ -63,7 +68,9 @@ function see(e: WishEntry, row: Container | undefined, life: Life | undefined, k
 
 function present(row: Container, note: Note | undefined, worn: boolean): Fact {
   if (row.state === 'exited' && worn)
-    return failed({ code: 'exited', message: `the container ended again and again, last with code ${row.exitCode ?? 'unknown'}` })
+    return fact('starting', {
+      error: { code: 'exited', message: `the container ended again and again, last with code ${row.exitCode ?? 'unknown'}; it is started again later` },
+    })
   if (row.state === 'paused') return fact('paused', { endpoint: note?.endpoint ?? null })
   if (row.state === 'running' && note?.endpoint) return fact('running', { endpoint: note.endpoint })
   return fact('starting', { progress: note?.progress ?? null, error: note?.failure ?? null })
@@ -71,6 +78,7 @@ function present(row: Container, note: Note | undefined, worn: boolean): Fact {
 
 function absent(e: WishEntry, note: Note | undefined, life: Life | undefined, working: boolean, k: Known): Fact {
   if (working) return fact(note?.phase ?? 'creating', { progress: note?.progress ?? null })
+  if (life?.stage === 'made') return fact('starting', { error: k.engineOk ? MISSING : AWAY })
   if (!k.engineOk && !life && e.kind === 'container' && e.desired === 'run') return failed(AWAY)
   return fact('none')
 }

@@ -8,7 +8,7 @@ import { knownEdge, type KnownEdge } from './identity.ts'
 import { Memory } from './memory.ts'
 import { openSeq, type Seq } from './seq.ts'
 
-const identityFile = z.object({ install: installId, edge: knownEdge.nullable() })
+const identityFile = z.object({ install: installId, edge: knownEdge.nullable(), engine: z.string().nullable().default(null) })
 const FIX = 'Restore it from a backup, or remove it to begin as a new install (containers of the old one are then left alone, as foreign).'
 
 /** The agent's state directory. Each file is written whole or not at all. */
@@ -16,6 +16,9 @@ export type State = {
   readonly install: string
   readonly edge: () => KnownEdge | null
   keepEdge(edge: KnownEdge): Promise<void>
+  /** The engine this agent's containers are on; null: none was seen yet. */
+  readonly engine: () => string | null
+  keepEngine(id: string): Promise<void>
   /** The last wish as it came, not verified again; null: none. */
   readWish(): Promise<string | null>
   keepWish(jws: string): Promise<void>
@@ -31,12 +34,14 @@ export async function openState(dir: string, wallMs: () => number): Promise<Stat
     identity = next
     return writeAtomic(path('identity.json'), JSON.stringify(next))
   }
-  if (!identity) await save({ install: makeId('in', wallMs(), randomBytes(10)), edge: null })
+  if (!identity) await save({ install: makeId('in', wallMs(), randomBytes(10)), edge: null, engine: null })
   const { install } = identityFile.parse(identity)
   return {
     install,
     edge: () => identity?.edge ?? null,
-    keepEdge: (edge) => save({ install, edge }),
+    keepEdge: (edge) => save({ install, edge, engine: identity?.engine ?? null }),
+    engine: () => identity?.engine ?? null,
+    keepEngine: (engine) => save({ install, edge: identity?.edge ?? null, engine }),
     readWish: () => readIfThere(path('wish.jws')),
     keepWish: (jws) => writeAtomic(path('wish.jws'), jws),
     seq: await openSeq(path('seq.json'), wallMs),

@@ -16,6 +16,10 @@ export type Tools = {
   book: Book
   memory: Memory
   sight: Sight
+  /** Which engine the containers are on. */
+  engineOf: { known: () => string | null; keep: (id: string) => Promise<void> }
+  /** How long a container must not be seen before it counts as lost. */
+  missingMs: number
   /** Where clients reach this host, and where the agent itself does. */
   address: string
   probeHost: string

@@ -26,6 +26,8 @@ export class MemoryEngine {
   bannerAfterMs = 0
   exec: (argv: string[]) => { exitCode: number; output: string } = () => ({ exitCode: 0, output: '' })
   away = false
+  /** Which engine it is. */
+  id = 'memory 1'
   /** Every container ever made, in order: "allocation/incarnation". */
   readonly made: string[] = []
   readonly #rows = new Map<string, Row>()
@@ -72,7 +74,7 @@ export class MemoryEngine {
   driver(): Driver {
     return {
       name: 'docker',
-      info: async () => this.#here({ driver: 'docker' as const, isolation: 'none', engine: 'memory' }),
+      info: async () => this.#here({ driver: 'docker' as const, isolation: 'none', engine: 'memory', id: this.id }),
       list: async (owner) => {
         const mine = this.rows.filter((r) => same(r.owner, owner))
         const containers = mine.map(({ owner: _o, spec: _s, server: _r, sockets: _k, ...c }) => c)

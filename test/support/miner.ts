@@ -51,6 +51,7 @@ export class MinerWorld {
       maxMemoryGb: null,
       simulateGpu: { model: 'NVIDIA H200', count: 2, vramMb: 143_771 },
       reconnectJitterMs: 10,
+      missingAfterS: 0.2,
       docker: '',
       logLevel: 'debug',
     }

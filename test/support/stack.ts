@@ -125,6 +125,7 @@ async function makeMiner({ folder, edge, watcher, driver, image, config }: Miner
     maxMemoryGb: null,
     simulateGpu: { model: 'NVIDIA H200', count: 8, vramMb: 143_771 },
     reconnectJitterMs: 50,
+    missingAfterS: 0.2,
     docker: driver === 'box' ? '' : driver.socket,
     logLevel: 'info',
     ...config,
