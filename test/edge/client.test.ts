@@ -1,24 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { AllocationView, ProblemBody } from '../../schema/index.ts'
 import { HOST_KEY, IMAGE, type WireMiner } from '../support/agent.ts'
-import { databases, query } from '../support/database.ts'
-import { startTestEdge, type TestEdge } from '../support/edge.ts'
+import { query } from '../support/database.ts'
+import { onOneEdge, startTestEdge, type TestEdge } from '../support/edge.ts'
 
-let db: { url: string; close(): Promise<void> }
+let db: { url: string }
 let edge: TestEdge
 let miner: WireMiner
 let key: string
-beforeAll(async () => {
-  const [sqlite] = databases()
-  if (!sqlite) throw new Error('no database')
-  db = await sqlite.start()
-  edge = await startTestEdge(db.url)
+onOneEdge(async (e, database) => {
+  edge = e
+  db = database
   miner = await edge.miner(64)
   key = await edge.key('alice')
-})
-afterAll(async () => {
-  await edge?.close()
-  await db?.close()
 })
 
 describe('bad input names the field and the fix', () => {

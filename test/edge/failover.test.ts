@@ -1,22 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { AllocationView } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
-import { databases, query } from '../support/database.ts'
-import { readUntil, startTestEdge, type TestEdge } from '../support/edge.ts'
+import { query } from '../support/database.ts'
+import { readUntil, onOneEdge, type TestEdge } from '../support/edge.ts'
 
-let db: { url: string; close(): Promise<void> }
+let db: { url: string }
 let edge: TestEdge
 let key: string
-beforeAll(async () => {
-  const [sqlite] = databases()
-  if (!sqlite) throw new Error('no database')
-  db = await sqlite.start()
-  edge = await startTestEdge(db.url)
+onOneEdge(async (e, database) => {
+  edge = e
+  db = database
   key = await edge.key('alice')
-})
-afterAll(async () => {
-  await edge?.close()
-  await db?.close()
 })
 
 const see = async (id: string) => (await edge.call<AllocationView>(key, 'GET', `/v1/allocations/${id}`)).body

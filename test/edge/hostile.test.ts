@@ -3,24 +3,19 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { sign } from '@scure/sr25519'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { WebSocket } from 'ws'
-import { type AllocationView, fingerprint, hostKeyStatement, signRequest, type WishEntry } from '../../schema/index.ts'
+import { describe, expect, it } from 'vitest'
+import { type AllocationView, fingerprint, hostKeyStatement, type WishEntry } from '../../schema/index.ts'
 import { HOST_KEY, nonceAt, WireMiner } from '../support/agent.ts'
-import { databases, query } from '../support/database.ts'
-import { readUntil, startTestEdge, type TestEdge } from '../support/edge.ts'
+import { query } from '../support/database.ts'
+import { readUntil, onOneEdge, startTestEdge, type TestEdge } from '../support/edge.ts'
 
-let db: { url: string; close(): Promise<void> }
+let db: { url: string }
 let edge: TestEdge
 let key: string
-beforeAll(async () => {
-  db = await databases()[0].start()
-  edge = await startTestEdge(db.url)
+onOneEdge(async (e, database) => {
+  edge = e
+  db = database
   key = await edge.key('alice')
-})
-afterAll(async () => {
-  await edge?.close()
-  await db?.close()
 })
 
 const see = async (id: string) => (await edge.call<AllocationView>(key, 'GET', `/v1/allocations/${id}`)).body
@@ -143,22 +138,9 @@ describe('when things cross', () => {
 
   it('a half-open socket does not silence the one that replaced it', async () => {
     const miner = await edge.miner(1, 'Model half open')
-    const open = async () => {
-      const signed = signRequest(miner.secret, {
-        method: 'GET',
-        target: '/agent/wake',
-        body: new Uint8Array(),
-        nonce: nonceAt(Date.now()),
-        sender: miner.hotkey,
-        receiver: edge.address,
-      })
-      const ws = new WebSocket(`${edge.url.replace('http', 'ws')}/agent/wake`, { headers: signed })
-      await new Promise((done, no) => ws.once('open', done).once('error', no))
-      return ws
-    }
-    const dead = await open()
+    const dead = await miner.socket()
     dead.pause() // its peer never reads, so the close is never answered
-    const live = await open()
+    const live = await miner.socket()
     const heard = new Promise((done) => live.once('message', (data) => done(String(data))))
     await edge.allocate(key, { gpu: { count: 1, model: 'half open' } })
     expect(await heard).toBe('go')

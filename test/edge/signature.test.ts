@@ -1,24 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { secretFromSeed } from '@scure/sr25519'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { encodeHotkey, HEADER, type ProblemBody } from '../../schema/index.ts'
 import { nonceAt, type SendOptions, WireMiner } from '../support/agent.ts'
-import { databases } from '../support/database.ts'
-import { startTestEdge, type TestEdge } from '../support/edge.ts'
+import { onOneEdge, type TestEdge } from '../support/edge.ts'
 
-let db: { url: string; close(): Promise<void> }
 let edge: TestEdge
 let miner: WireMiner
-beforeAll(async () => {
-  const [sqlite] = databases()
-  if (!sqlite) throw new Error('no database')
-  db = await sqlite.start()
-  edge = await startTestEdge(db.url)
+onOneEdge(async (e) => {
+  edge = e
   miner = await edge.miner(1)
-})
-afterAll(async () => {
-  await edge?.close()
-  await db?.close()
 })
 
 const problem = async (response: Response) => ({ status: response.status, body: (await response.json()) as ProblemBody })

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { getPublicKey, secretFromSeed, sign } from '@scure/sr25519'
+import { WebSocket } from 'ws'
 import {
   type AllocationFact,
   encodeHotkey,
@@ -110,6 +112,21 @@ export class WireMiner {
   async obey(): Promise<WishEntry[]> {
     const entries = await this.sync()
     return this.sync(entries.map((e) => this.fact(e, e.kind === 'tombstone' ? 'gone' : 'running')))
+  }
+
+  /** Its wake socket, open. */
+  async socket(headers: Record<string, string> = {}): Promise<WebSocket> {
+    const signed = signRequest(this.secret, {
+      method: 'GET',
+      target: '/agent/wake',
+      body: new Uint8Array(),
+      nonce: nonceAt(Date.now()),
+      sender: this.hotkey,
+      receiver: this.receiver,
+    })
+    const socket = new WebSocket(`${this.url.replace('http', 'ws')}/agent/wake`, { headers: { ...signed, ...headers } })
+    await once(socket, 'open')
+    return socket
   }
 
   private endpoint(entry: Pick<WishEntry, 'id' | 'incarnation'>): NonNullable<AllocationFact['endpoint']> {

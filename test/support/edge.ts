@@ -1,7 +1,9 @@
 import { makeKeys } from '../../local/edge/keys.ts'
 import { type RunningEdge, startEdge } from '../../local/edge/start.ts'
 import type { AllocationView, ProblemBody } from '../../schema/index.ts'
+import { afterAll, beforeAll } from 'vitest'
 import { HOST_KEY, IMAGE, WireMiner } from './agent.ts'
+import { databases, type Running } from './database.ts'
 
 export type Answer<T> = { status: number; headers: Headers; body: T }
 export type Quota = { max_gpus?: number; max_allocations?: number; requests_per_minute?: number; allocations_per_minute?: number }
@@ -79,4 +81,19 @@ export async function readUntil<T>(read: () => Promise<T>, wanted: (value: T) =>
     if (Date.now() > deadline) throw new Error(`not in ${timeoutMs} ms: ${JSON.stringify(value)}`)
     await new Promise((done) => setTimeout(done, 25))
   }
+}
+
+/** One edge over a database of its own for all tests of a file. @param ready gets both before the first test */
+export function onOneEdge(ready: (edge: TestEdge, database: Running) => Promise<void> | void): void {
+  let database: Running | undefined
+  let edge: TestEdge | undefined
+  beforeAll(async () => {
+    database = await databases()[0].start()
+    edge = await startTestEdge(database.url)
+    await ready(edge, database)
+  })
+  afterAll(async () => {
+    await edge?.close()
+    await database?.close()
+  })
 }
