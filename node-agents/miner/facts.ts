@@ -3,7 +3,8 @@ import { availableParallelism, totalmem } from 'node:os'
 import type { GpuFacts, HostFacts } from '../../schema/index.ts'
 import { rest } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
-import type { Clock, Driver } from '../core/ports.ts'
+import { errno, reason } from '../core/mistake.ts'
+import { type Clock, type Driver, DriverError } from '../core/ports.ts'
 import type { Allowed } from './accept.ts'
 import { nvidiaGpus } from './nvidia.ts'
 import { type Simulated, simulatedGpus } from './simulate.ts'
@@ -45,6 +46,18 @@ async function gather(driver: Driver, s: HostSettings, signal: AbortSignal): Pro
   return { facts, diskMb: Math.floor((disk.blocks * disk.bsize) / MB) }
 }
 
+const FIXES: Record<string, string> = {
+  EACCES: 'add the user of this agent to the docker group, or run it as root',
+  ENOENT: 'start the engine, or name its socket with --docker',
+  ECONNREFUSED: 'start the engine, or name its socket with --docker',
+}
+
+/** Why this host could not be looked at, and what to do about it, in one line. */
+function trouble(error: unknown): string {
+  const fix = error instanceof DriverError ? FIXES[errno(error.cause) ?? ''] : undefined
+  return fix ? `${reason(error)}: ${fix}` : reason(error)
+}
+
 /** What the edge should hear of soon. Free disk space moves all the time and waits for the next full sync. */
 function gist({ facts }: Look): string {
   return JSON.stringify({ ...facts, disk_free_mb: 0 })
@@ -60,6 +73,8 @@ export class HostWatch {
   #last: Look | null = null
   /** GPUs of the last answer that was one: "nvidia-smi failed" takes none of them away. */
   #gpus: ReadonlySet<string> | null = null
+  /** What the operator was told last; null: all is well. */
+  #trouble: string | null = null
 
   constructor(o: { driver: Driver; settings: HostSettings; clock: Clock; log: Log; onNews: () => void }) {
     this.#driver = o.driver
@@ -94,12 +109,20 @@ export class HostWatch {
       this.#last = now
       if (now.facts.gpu.status === 'ok') this.#gpus = new Set(now.facts.gpu.gpus.map((g) => g.uuid))
       if (now.facts.gpu.status === 'none') this.#gpus = new Set()
-      if (now.facts.gpu.status === 'failed') this.#log.warn({ message: now.facts.gpu.message }, 'nvidia-smi failed')
+      this.#tell(now.facts.gpu.status === 'failed' ? `nvidia-smi failed: ${now.facts.gpu.message}` : null)
       if (news) this.#onNews()
       return true
     } catch (error) {
-      if (!signal.aborted) this.#log.warn({ err: error }, 'this host could not be looked at')
+      if (!signal.aborted) this.#tell(`this host cannot be looked at: ${trouble(error)}`)
       return false
     }
+  }
+
+  /** Says what is wrong once, and when it is over. */
+  #tell(trouble: string | null): void {
+    if (trouble === this.#trouble) return
+    this.#trouble = trouble
+    if (trouble) this.#log.warn(trouble)
+    else this.#log.info('this host can be looked at again')
   }
 }

@@ -1,60 +1,61 @@
-import { createHash } from 'node:crypto'
-import { realpath, rm } from 'node:fs/promises'
-import { connect, createServer, type Server } from 'node:net'
-import { tmpdir } from 'node:os'
+import { open, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { errno, Mistake } from '../core/mistake.ts'
 
-/** Linux has sockets without a file: the kernel drops them with the process, so a lock is never stale. */
-function address(path: string): string {
-  const name = `compute-agent-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`
-  return process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`)
-}
+/** SQLite's result code when somebody else holds the lock. */
+const BUSY = 5
 
-function listen(path: string): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy())
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.unref()
-      resolve(server)
-    })
-  })
-}
+/** What is garbage-collected is unlocked, so locks are kept here. */
+const held = new Set<DatabaseSync>()
 
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    const end = (yes: boolean) => {
-      socket.destroy()
-      resolve(yes)
-    }
-    socket.on('connect', () => end(true))
-    socket.on('error', () => end(false))
-  })
-}
-
-async function take(path: string): Promise<Server | null> {
+/** Makes the file, for its owner only. An existing one is not opened: closing it would end a lock of this process. */
+async function make(path: string): Promise<void> {
   try {
-    return await listen(path)
+    await (await open(path, 'wx', 0o600)).close()
   } catch (error) {
-    if (errno(error) === 'EADDRINUSE') return null
+    if (errno(error) !== 'EEXIST') throw error
+  }
+}
+
+/**
+ * SQLite is the only way from Node to the kernel's file locks. They end with the process and hold across containers, so
+ * that no lock is ever stale and no pid has to be judged. @returns null when it is held already
+ */
+function take(path: string): DatabaseSync | null {
+  const database = new DatabaseSync(path, { timeout: 0 })
+  try {
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE') // no journal file: nothing is ever written
+    return database
+  } catch (error) {
+    database.close()
+    if (error instanceof Error && 'errcode' in error && error.errcode === BUSY) return null
     throw error
   }
+}
+
+/** Who holds the lock, for the operator's eyes. It may be just starting or ending. */
+async function holder(path: string): Promise<string> {
+  const pid = await readFile(path, 'utf8').catch(() => '')
+  return /^\d+$/.test(pid) ? ` (process ${pid})` : ''
 }
 
 /**
  * One agent per state directory: two would send two truths and fight over containers.
  * @returns a function that gives the lock back; a process that dies gives it back too
+ * @throws Mistake when another one holds it
  */
 export async function lockState(dir: string): Promise<() => Promise<void>> {
-  const path = address(await realpath(dir))
-  let server = await take(path)
-  if (!server && !path.startsWith('\0') && !(await answers(path))) {
-    await rm(path, { force: true })
-    server = await take(path)
+  const folder = await realpath(dir)
+  const [path, pidPath] = [join(folder, 'lock'), join(folder, 'lock.pid')]
+  await make(path)
+  const lock = take(path)
+  if (!lock) throw new Mistake(`another agent already uses ${dir}${await holder(pidPath)}: stop it first, or give this one its own --state directory`)
+  held.add(lock)
+  await writeFile(pidPath, String(process.pid), { mode: 0o600 })
+  return async () => {
+    await rm(pidPath, { force: true })
+    held.delete(lock)
+    lock.close()
   }
-  if (!server) throw new Mistake(`another agent already uses ${dir}: stop it first, or give this one its own --state directory`)
-  const held = server
-  return () => new Promise((resolve, reject) => held.close((error) => (error ? reject(error) : resolve())))
 }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -122,6 +124,27 @@ describe('memory', () => {
 })
 
 describe('the lock', () => {
+  it('names the process that holds it, and is free when that was killed', async () => {
+    const script = `import { lockState } from ${JSON.stringify(new URL('lock.ts', import.meta.url))}
+      await lockState(${JSON.stringify(dir)}); console.log('held'); setInterval(() => {}, 1000)`
+    const other = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(other.stdout, 'data')
+    await expect(lockState(dir)).rejects.toThrow(new RegExp(`another agent already uses .* \\(process ${other.pid}\\)`))
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+    const unlock = await lockState(dir)
+    await expect(lockState(dir)).rejects.toThrow(new RegExp(`process ${process.pid}\\)`))
+    for (const name of await readdir(dir)) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600)
+    await unlock()
+  })
+
+  it('is taken by one only of many that start at once', async () => {
+    const taken = await Promise.allSettled(Array.from({ length: 20 }, () => lockState(dir)))
+    const held = taken.filter((t) => t.status === 'fulfilled')
+    expect(held).toHaveLength(1)
+    for (const { value: unlock } of held) await unlock()
+  })
+
   it('refuses a second agent on one state, and is free again after the first', async () => {
     const unlock = await lockState(dir)
     await expect(lockState(join(dir, '.'))).rejects.toThrow(/another agent already uses .*--state/)

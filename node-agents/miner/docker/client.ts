@@ -33,6 +33,12 @@ const unless = (statuses: number[]) => (error: unknown) => {
   if (!statuses.includes(statusOf(error) ?? 0)) throw error
 }
 
+/** A question that the SDK has no abortable method for. */
+function get<T>(docker: Docker, path: string, abortSignal: AbortSignal): Promise<T> {
+  const request = { path, method: 'GET', statusCodes: { 200: true, 404: 'not found', 500: 'server error' }, abortSignal }
+  return new Promise((resolve, reject) => docker.modem.dial(request, (error: unknown, answer: unknown) => (error ? reject(error) : resolve(answer as T))))
+}
+
 /** @param socket path of the engine's socket; without it DOCKER_HOST says where the engine is, else /var/run/docker.sock */
 export function connect(socket?: string) {
   const path = socket ?? (process.env['DOCKER_HOST'] ? undefined : '/var/run/docker.sock')
@@ -42,13 +48,14 @@ export function connect(socket?: string) {
 
 function images(docker: Docker) {
   return {
-    info: (signal?: AbortSignal) => ask(DEADLINE.ask, signal, async (): Promise<{ ServerVersion: string; SecurityOptions: string[] | null }> => docker.info()),
+    info: (signal?: AbortSignal) =>
+      ask(DEADLINE.ask, signal, (abortSignal) => get<{ ID: string; ServerVersion: string; SecurityOptions: string[] | null }>(docker, '/info', abortSignal)),
 
     /** Environment an image brings along ("NAME=value"), or null when the image is not here. */
     imageEnv: (reference: string, signal?: AbortSignal) =>
-      ask(DEADLINE.ask, signal, async () => {
+      ask(DEADLINE.ask, signal, async (abortSignal) => {
         try {
-          return (await docker.getImage(reference).inspect()).Config.Env ?? []
+          return (await get<Docker.ImageInspectInfo>(docker, `/images/${reference}/json`, abortSignal)).Config.Env ?? []
         } catch (error) {
           unless([404])(error)
           return null
@@ -138,7 +145,7 @@ function execs(docker: Docker) {
     exec: (id: string, Cmd: string[], Env: string[], signal: AbortSignal) =>
       ask(DEADLINE.ask, signal, async (abortSignal) => {
         const exec = await docker.getContainer(id).exec({ Cmd, Env, AttachStdout: true, AttachStderr: true, abortSignal })
-        return { id: exec.id, output: await exec.start({ hijack: true, stdin: false }) }
+        return { id: exec.id, output: await exec.start({ hijack: true, stdin: false, abortSignal }) }
       }),
 
     /** Exit code, or null while it runs. */

@@ -4,7 +4,7 @@ import type { Engine } from './client.ts'
 import { ofOwner } from './labels.ts'
 
 /** Events that can change what `list` says. Commands run inside are not among them. */
-const EVENTS = ['create', 'start', 'die', 'oom', 'pause', 'unpause', 'destroy']
+const EVENTS = ['create', 'start', 'die', 'stop', 'oom', 'pause', 'unpause', 'destroy']
 
 const BACK_OFF_MS = { first: 250, most: 15_000 }
 
