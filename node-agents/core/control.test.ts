@@ -88,6 +88,22 @@ describe('the edge over HTTP', () => {
     await expect(to(await answering(status, text)).register(body, never)).rejects.toMatchObject({ code, retryable })
   })
 
+  it('does not read an answer without end', async () => {
+    let sent = 0
+    server = createServer((_, response) => {
+      const more = () => void (response.destroyed || response.write('x'.repeat(2 ** 20), () => more()), sent++)
+      more()
+    })
+    await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    await expect(to(url).register(body, never)).rejects.toMatchObject({
+      name: 'ControlError',
+      code: 'bad_reply',
+      message: expect.stringMatching(/more than 9 MB/),
+    })
+    expect(sent).toBeLessThan(50)
+  })
+
   it('says when nobody is there, and ends when told to', async () => {
     await edge.stop()
     await expect(to(edge.url).register(body, never)).rejects.toMatchObject({

@@ -7,6 +7,8 @@ import type { Signer } from './signer.ts'
 const TIMEOUT_MS = 20_000
 const MAX_OFFSET_MS = 24 * 3600_000
 const EMPTY = new Uint8Array()
+/** Above the largest wish the edge sends; nobody may fill our memory. */
+const MAX_REPLY_MB = 9
 
 export type ControlCode = ProblemCode | 'network' | 'timeout' | 'bad_reply'
 
@@ -116,12 +118,24 @@ export class HttpControl implements Control {
   }
 }
 
+/** The body as text. Rejects with a ControlError when there is too much of it; the rest is then not read. */
+async function textOf(response: Response, url: URL): Promise<string> {
+  const decoder = new TextDecoder()
+  let [size, text] = [0, '']
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > MAX_REPLY_MB * 2 ** 20) throw new ControlError('bad_reply', `${url.host} answered ${url.pathname} with more than ${MAX_REPLY_MB} MB`, true)
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
 async function send(url: URL, init: RequestInit): Promise<{ status: number; text: string }> {
   try {
     const response = await fetch(url, init)
-    return { status: response.status, text: await response.text() }
+    return { status: response.status, text: await textOf(response, url) }
   } catch (error) {
-    if (error instanceof Error && error.name === 'AbortError') throw error
+    if (error instanceof ControlError || (error instanceof Error && error.name === 'AbortError')) throw error
     if (error instanceof Error && error.name === 'TimeoutError')
       throw new ControlError('timeout', `${url.host} did not answer within ${TIMEOUT_MS / 1000} s`, true, null, error)
     const cause = error instanceof Error ? (error.cause ?? error) : error

@@ -16,6 +16,7 @@ let stop: AbortController
 let running: Promise<void> | null
 const heard: string[] = []
 const pauses: number[] = []
+let clock: NotingClock
 
 /** Pauses are noted instead of waited for; the fourth one lasts until the test ends. */
 class NotingClock extends HandClock {
@@ -29,13 +30,14 @@ function start(reconnectJitterMs: number, time = new EdgeClock(realClock)): void
   const note = (word: string) => () => void heard.push(word)
   const signer = makeSigner(hotkeyFromSeed(randomBytes(32)))
   const log = makeLog('silent', 'test')
-  const options = { base: edge.url, receiver: () => edge.address, signer, time, clock: new NotingClock(), reconnectJitterMs, log }
+  const options = { base: edge.url, receiver: () => edge.address, signer, time, clock, reconnectJitterMs, log }
   running = wakeLoop({ ...options, onGo: note('go'), onUp: note('up'), onDown: note('down') }, stop.signal)
 }
 
 beforeEach(async () => {
   heard.length = 0
   pauses.length = 0
+  clock = new NotingClock()
   running = null
   stop = new AbortController()
   edge = await new FakeEdge(encodeHotkey(randomBytes(32))).start()
@@ -59,6 +61,7 @@ describe('the wake socket', () => {
     start(60_000)
     for (let i = 1; i <= 3; i++) {
       await until(`up ${i} times`, () => heard.filter((h) => h === 'up').length === i && edge.sockets.size === 1)
+      clock.pass(10_000)
       for (const socket of edge.sockets) socket.close(1012)
     }
     await until('three pauses', () => pauses.length >= 3)
@@ -92,5 +95,25 @@ describe('the wake socket', () => {
     await until('up', () => heard.includes('up'))
     expect(pauses).toEqual([0])
     expect(Math.round(time.offsetMs / 60_000)).toBe(60)
+  })
+
+  it('tries less and less often at an edge that calls every time stale', async () => {
+    edge.fault = () => {
+      throw new Problem('stale', undefined, { server_time_ms: edge.now() })
+    }
+    start(0)
+    await until('four tries', () => pauses.length === 4)
+    expect(pauses[0]).toBe(0)
+    for (const [i, ms] of pauses.slice(1).entries()) expect(ms).toBeGreaterThanOrEqual(500 * 2 ** i)
+  })
+
+  it('does not dial in a loop when every socket is dropped at once, not even without jitter', async () => {
+    start(0)
+    for (let i = 1; i <= 4; i++) {
+      await until(`up ${i} times`, () => heard.filter((h) => h === 'up').length === i && edge.sockets.size === 1)
+      for (const socket of edge.sockets) socket.close(1012)
+      await until('a pause', () => pauses.length === i)
+    }
+    for (const [i, ms] of pauses.entries()) expect(ms).toBeGreaterThanOrEqual(500 * 2 ** i)
   })
 })

@@ -13,6 +13,8 @@ const PONG_MS = 15_000
 const OPEN_MS = 20_000
 const REPLACED = 4001
 const REPLACED_PAUSE_MS = 60_000
+/** A socket that lived shorter did not work, whatever opened it. */
+const LASTED_MS = 10_000
 const MAX_PROBLEM_BYTES = 65_536
 
 export type WakeOptions = {
@@ -29,29 +31,41 @@ export type WakeOptions = {
   log: Log
 }
 
-type End = { code: number; opened: boolean; error: ControlError | null }
+type End = { code: number; opened: boolean; livedMs: number; error: ControlError | null }
 
 /** Keeps one socket to the edge, which only ever says "go". Runs until the signal fires. */
 export async function wakeLoop(o: WakeOptions, signal: AbortSignal): Promise<void> {
-  const backoff = new Backoff(1000, 60_000)
+  const pauseAfter = pacer(o)
   while (!signal.aborted) {
     const end = await oneSocket(o, signal)
     if (signal.aborted) return
-    const pause = pauseAfter(end, o, backoff)
+    const pause = pauseAfter(end)
     o.log.info({ code: end.code, reason: end.error?.message, retry_ms: Math.round(pause) }, end.opened ? 'wake socket closed' : 'wake socket refused')
     await rest(o.clock, pause, signal)
   }
 }
 
-function pauseAfter(end: End, o: WakeOptions, backoff: Backoff): number {
-  if (end.opened) backoff.reset()
-  if (end.code === REPLACED) {
-    o.log.warn('another agent of this hotkey took over the wake socket: two agents must never share a hotkey')
-    return REPLACED_PAUSE_MS + Math.random() * o.reconnectJitterMs
+/** How long to wait after each socket (ms). A wrong clock is corrected without a wait once per streak of failures. */
+function pacer(o: WakeOptions): (end: End) => number {
+  const backoff = new Backoff(1000, 60_000)
+  let corrected = false
+  return (end) => {
+    const lasted = end.livedMs >= LASTED_MS
+    if (lasted) {
+      backoff.reset()
+      corrected = false
+    }
+    if (end.code === REPLACED) {
+      o.log.warn('another agent of this hotkey took over the wake socket: two agents must never share a hotkey')
+      return REPLACED_PAUSE_MS + Math.random() * o.reconnectJitterMs
+    }
+    if (lasted) return Math.random() * o.reconnectJitterMs
+    if (!corrected && end.error && o.time.learn(end.error)) {
+      corrected = true
+      return 0
+    }
+    return backoff.next()
   }
-  if (end.opened) return Math.random() * o.reconnectJitterMs
-  if (end.error && o.time.learn(end.error)) return 0
-  return backoff.next()
 }
 
 function open(o: WakeOptions): WebSocket {
@@ -64,13 +78,15 @@ function open(o: WakeOptions): WebSocket {
 /** One socket from dial to end. Never rejects: every way it can end is in the result. */
 function oneSocket(o: WakeOptions, signal: AbortSignal): Promise<End> {
   const socket = open(o)
-  const end: End = { code: 1006, opened: false, error: null }
+  const end: End = { code: 1006, opened: false, livedMs: 0, error: null }
+  let openedAt = 0
   const heart = heartbeat(socket, o.log)
   const onAbort = () => socket.terminate()
   signal.addEventListener('abort', onAbort, { once: true })
   return new Promise((resolve) => {
     socket.on('open', () => {
       end.opened = true
+      openedAt = o.clock.monotonicMs()
       heart.start()
       o.onUp()
     })
@@ -97,7 +113,10 @@ function oneSocket(o: WakeOptions, signal: AbortSignal): Promise<End> {
     socket.on('close', (code) => {
       heart.stop()
       signal.removeEventListener('abort', onAbort)
-      if (end.opened) o.onDown()
+      if (end.opened) {
+        end.livedMs = o.clock.monotonicMs() - openedAt
+        o.onDown()
+      }
       resolve({ ...end, code })
     })
     if (signal.aborted) onAbort()
