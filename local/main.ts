@@ -1,7 +1,7 @@
 import { errno, Mistake, reason } from '../node-agents/core/mistake.ts'
 import { banner } from './stack/banner.ts'
 import { demo } from './stack/demo.ts'
-import { choose } from './stack/engine.ts'
+import { type Choice, choose, keepDriver } from './stack/engine.ts'
 import { Interrupted, Interruption } from './stack/interruption.ts'
 import { parseOptions, type UpOptions } from './stack/options.ts'
 import { Stack } from './stack/stack.ts'
@@ -14,8 +14,11 @@ const EXIT = { failed: 1, interrupted: 130 } as const
 const say = (line: string) => console.log(line)
 
 async function up(options: UpOptions, interruption: Interruption): Promise<void> {
-  const choice = await choose({ ...options, dockerHost: process.env['DOCKER_HOST'] })
   const state = await StackState.open(options.state)
+  const choice = await chosen(options, state).catch(async (error: unknown) => {
+    await state.unlock()
+    throw error
+  })
   const { miners, port, simulate } = options
   const stack = new Stack({ state, port, choice, miners, simulate, firstPort: FIRST_PORT })
   interruption.kill = () => stack.kill()
@@ -37,11 +40,20 @@ async function up(options: UpOptions, interruption: Interruption): Promise<void>
   say('stopped; npm start resumes it')
 }
 
+/** Where rentals run: as at the last start. */
+async function chosen(options: UpOptions, state: StackState): Promise<Choice> {
+  const choice = await choose({ ...options, dockerHost: process.env['DOCKER_HOST'] })
+  keepDriver(choice, state.keys.driver, state.folder)
+  await state.keep({ driver: choice.driver })
+  return choice
+}
+
 function complain(error: unknown): void {
   process.exitCode = EXIT.failed
   console.error(error instanceof Mistake ? `error: ${reason(error)}` : error)
 }
 
+process.umask(0o077) // whatever is made, also in a folder that others may read, is for this user only
 // Whoever read our output may leave (`npm start | head`); what is running must still be stopped in order.
 process.stdout.on('error', (error) => {
   if (errno(error) !== 'EPIPE') throw error

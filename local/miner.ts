@@ -9,6 +9,8 @@ import { boxDriver } from './box/driver.ts'
 const [driver, ...args] = process.argv.slice(2)
 const box: MakeDriver = ({ state }) => boxDriver({ root: join(state, 'boxes') })
 
-process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+const stop = () => process.kill(process.pid, 'SIGTERM')
+process.once('disconnect', stop)
 process.exitCode = await minerMain(args, driver === 'box' ? box : undefined)
+process.removeListener('disconnect', stop) // leaving by ourselves is no reason to be ended by a signal
 if (process.connected) process.disconnect()

@@ -88,6 +88,24 @@ describe('box', () => {
     }
   })
 
+  test('a damaged one is told of once and hides no other', async () => {
+    const [damaged, whole] = [await running(), await running()]
+    const record = await readFile(join(damaged.folder, 'box.json'), 'utf8')
+    await writeFile(join(damaged.folder, 'box.json'), '{')
+    const said: string[] = []
+    const driver = boxDriver({ root, warn: (text) => said.push(text) })
+    for (let i = 0; i < 2; i++) expect(await driver.list(owner)).toMatchObject({ containers: [{ allocation: whole.spec.allocation }], foreign: 1 })
+    await driver.remove(owner, whole.it)
+    expect(said).toEqual([expect.stringMatching(/box\.json is damaged\. Remove its folder/)])
+    await writeFile(join(damaged.folder, 'box.json'), record)
+  })
+
+  test('no variable of a client takes a command out of its box', async () => {
+    const { it } = await running()
+    const { output } = await driver().exec(owner, it, ['sh', '-c', 'echo $COMPUTE_BOX $MORE'], { COMPUTE_BOX: 'mine', MORE: 'too' }, 5000)
+    expect(output).toMatch(/^[0-9a-f-]{36} too\n$/)
+  })
+
   test('remove ends what sessions left running', async () => {
     const { target, it, folder } = await running()
     await login(target, 'nohup sleep 300 > /dev/null 2>&1 & echo $! > pid')

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +65,7 @@ describe('npm start', () => {
       expect(first.program.out).toMatch(/NO ISOLATION/)
       expect(first.program.out).toMatch(/NVIDIA H200:8 \(simulated\)/)
       expect(first.pids).toHaveLength(4)
+      expect((await stat(join(folder, 'database.sqlite'))).mode & 0o077, 'for others').toBe(0)
       const pair = keyPair()
       const api = connect({ url: first.url, key: first.key })
       const rented = await answer(api.v1.allocations.$post({ json: { ssh_keys: [pair.public] }, header: { 'idempotency-key': newIdempotencyKey() } }))
@@ -136,6 +137,22 @@ describe('npm start', () => {
     await new Promise((resolve) => holder.close(resolve))
     await writeFile(join(folder, 'keys.json'), '{')
     expect(await run('local/main.ts', args)).toMatchObject({ code: 1, err: expect.stringMatching(/^error: .*keys\.json is damaged.*Remove/) })
+  })
+})
+
+describe.skipIf(!engine)('npm start in a folder with rentals of another driver', () => {
+  const at = (socket: string, ...args: string[]) =>
+    run('local/main.ts', ['--state', folder, '--port', String(port), ...args], { DOCKER_HOST: `unix://${socket}` })
+
+  it('refuses with the fix instead of losing them', async () => {
+    const holder = createServer().listen(port, '127.0.0.1') // so that a start that is not refused ends too
+    await new Promise((resolve) => holder.once('listening', resolve))
+    await at(engine?.socket ?? '', '--driver', 'docker', '--image', engine?.image ?? '')
+    expect(await at('/nowhere')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error: the rentals in .* run in Docker.*start the engine.*--state DIR\n$/),
+    })
+    await new Promise((resolve) => holder.close(resolve))
   })
 })
 

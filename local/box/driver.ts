@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errno, reason } from '../../node-agents/core/mistake.ts'
+import { errno, Mistake, reason } from '../../node-agents/core/mistake.ts'
 import {
   DriverError,
   type Container,
@@ -14,7 +14,7 @@ import {
 import { accessOf } from '../../node-agents/miner/access.ts'
 import { exec } from './exec.ts'
 import { sessionEnv } from './place.ts'
-import { endAll, isOurs } from './processes.ts'
+import { endAll, isOurs, marked } from './processes.ts'
 import { folderOf, folders, INSIDE, makeFolder, readRecord, removeFolder, sameOwner, writeRecord, type BoxRecord } from './record.ts'
 import { spawnHost } from './spawn.ts'
 
@@ -23,6 +23,8 @@ type Box = { folder: string; record: BoxRecord }
 
 const STOP_GRACE_MS = 2000
 const WATCH_MS = 1000
+
+type Warn = (text: string) => void
 
 const alive = async ({ pid, token }: BoxRecord) => pid !== null && (await isOurs(pid, token))
 
@@ -50,11 +52,32 @@ async function need(root: string, owner: Owner, c: Ref): Promise<Box> {
   return box
 }
 
-async function list(root: string, owner: Owner): Promise<Inventory> {
-  const records = (await Promise.all((await folders(root)).map(readRecord))).filter((record) => record !== null)
-  const ours = records.filter((record) => sameOwner(record.owner, owner))
+/** A box whose record cannot be read is nobody's: it must not hide the others. */
+async function readOrWarn(folder: string, warn: Warn): Promise<BoxRecord | 'damaged' | null> {
+  try {
+    return await readRecord(folder)
+  } catch (error) {
+    if (!(error instanceof Mistake)) throw error
+    warn(error.message)
+    return 'damaged'
+  }
+}
+
+async function list(root: string, owner: Owner, warn: Warn): Promise<Inventory> {
+  const found = await Promise.all((await folders(root)).map((folder) => readOrWarn(folder, warn)))
+  const records = found.filter((record) => record !== null)
+  const ours = records.filter((record) => record !== 'damaged').filter((record) => sameOwner(record.owner, owner))
   const containers = await Promise.all(ours.map(describe))
   return { containers, foreign: records.length - ours.length }
+}
+
+/** Says each thing once. */
+function once(warn: Warn): Warn {
+  const said = new Set<string>()
+  return (text) => {
+    if (!said.has(text)) warn(text)
+    said.add(text)
+  }
 }
 
 async function describe(record: BoxRecord): Promise<Container> {
@@ -107,10 +130,10 @@ async function run(root: string, owner: Owner, spec: ContainerSpec, signal?: Abo
 }
 
 /** There are no events to follow: looks again and again, and calls back when the picture is another one. */
-async function watch(root: string, owner: Owner, onChange: () => void, signal: AbortSignal): Promise<void> {
+async function watch(root: string, owner: Owner, onChange: () => void, signal: AbortSignal, warn: Warn): Promise<void> {
   let last = ''
   while (!signal.aborted) {
-    const now = await list(root, owner).then(JSON.stringify, reason)
+    const now = await list(root, owner, warn).then(JSON.stringify, reason)
     if (now !== last) onChange()
     last = now
     await sleep(WATCH_MS, undefined, { signal }).catch(() => undefined)
@@ -119,13 +142,14 @@ async function watch(root: string, owner: Owner, onChange: () => void, signal: A
 
 /**
  * For hosts without a container engine: each allocation is a real SSH server of its own in a scratch folder.
- * It isolates nothing and says so. @param o.root folder that holds the boxes
+ * It isolates nothing and says so. @param o.root folder that holds the boxes @param o.warn told of a damaged box, once
  */
-export function boxDriver({ root }: { root: string }): Driver {
+export function boxDriver({ root, warn = console.warn }: { root: string; warn?: Warn }): Driver {
+  const warnOnce = once(warn)
   return {
     name: 'box',
-    info: async () => ({ driver: 'box', isolation: 'none', engine: `node ${process.version}` }),
-    list: (owner, signal) => asDriver(signal, () => list(root, owner)),
+    info: async () => ({ driver: 'box', isolation: 'none', engine: `node ${process.version}`, id: `box ${root}` }),
+    list: (owner, signal) => asDriver(signal, () => list(root, owner, warnOnce)),
     hasImage: async () => true,
     pull: async () => undefined,
     run: (owner, spec, signal) => asDriver(signal, () => run(root, owner, spec, signal)),
@@ -140,13 +164,13 @@ export function boxDriver({ root }: { root: string }): Driver {
         const { folder, record } = await need(root, owner, c)
         if (!(await alive(record))) throw new DriverError('exited', `box ${c.allocation}-${c.incarnation} is not running`)
         const home = join(folder, INSIDE.home)
-        return exec(argv, home, { ...sessionEnv(record, home), ...env }, timeoutMs)
+        return exec(argv, home, { ...sessionEnv(record, home), ...env, ...marked(record.token) }, timeoutMs)
       }),
     remove: (owner, c) =>
       asDriver(undefined, async () => {
         const box = await find(root, owner, c)
         if (box) await removeBox(box)
       }),
-    watch: (owner, onChange, signal) => watch(root, owner, onChange, signal),
+    watch: (owner, onChange, signal) => watch(root, owner, onChange, signal, warnOnce),
   }
 }

@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Mistake } from '../../node-agents/core/mistake.ts'
+import { Mistake, reason } from '../../node-agents/core/mistake.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** Longer than any child needs to finish what it is doing. */
@@ -11,7 +11,13 @@ const GRACE_MS = 15_000
 /** Longer than a slow machine needs to build the Worker. */
 const READY_MS = 90_000
 const TAIL = 5
+/** Settings a person made for agents and tools of their own, not for the parts of a stack. */
+const FOREIGN = /^(DOCKER|COMPUTE|BT)_/
 const READY = /^\{"url":/
+
+function inherited(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !FOREIGN.test(name)))
+}
 
 export type ChildOptions = {
   name: string
@@ -44,7 +50,7 @@ export class Child {
     const child = spawn(process.execPath, [join(ROOT, script), ...args], {
       detached: true,
       cwd: ROOT,
-      env: { ...process.env, ...env },
+      env: { ...inherited(process.env), ...env },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'ipc'],
     })
     child.stdin?.end(input)
@@ -80,7 +86,8 @@ export class Child {
   }
 
   #listen(): Promise<{ url: string }> {
-    const file = createWriteStream(this.#log, { mode: 0o600 })
+    const file = createWriteStream(this.#log, { flags: 'a', mode: 0o600 })
+    file.on('error', (error) => console.error(`${this.#log} cannot be written (${reason(error)}): ${this.name} runs on without a log`))
     const { stdout, stderr } = this.#process
     if (!stdout || !stderr) throw new TypeError('a child of the stack has pipes')
     return new Promise((resolve) => {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { choose } from './engine.ts'
+import { choose, keepDriver } from './engine.ts'
 
 let stop = async (): Promise<void> => undefined
 afterEach(async () => {
@@ -54,4 +54,12 @@ test('who asks for Docker gets Docker or the reason', async () => {
 
 test('who asks for the box driver gets it', async () => {
   expect(await choose({ driver: 'box', image: undefined, dockerHost: await engine('compute-workspace:1') })).toMatchObject({ driver: 'box' })
+})
+
+test('a folder keeps the driver of its first start', async () => {
+  const docker = await choose({ ...wanted, dockerHost: await engine('compute-workspace:1') })
+  const box = await choose({ ...wanted, dockerHost: 'unix:///nowhere' })
+  for (const choice of [docker, box]) for (const before of [null, choice.driver]) expect(() => keepDriver(choice, before, '/there')).not.toThrow()
+  expect(() => keepDriver(box, 'docker', '/there')).toThrow(/\/there run in Docker.*no Docker engine answers.*start the engine, or.*--driver box --state DIR/)
+  expect(() => keepDriver(docker, 'box', '/there')).toThrow(/\/there run in the box driver.*--driver box, or.*--driver docker --state DIR/)
 })

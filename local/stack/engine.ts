@@ -15,6 +15,18 @@ const NO_ISOLATION = 'driver box: NO ISOLATION. Whoever logs in runs commands as
 const HOW =
   'make one (debootstrap --variant=minbase --include=openssh-server,procps bookworm rootfs && tar -C rootfs -c . | docker import - compute-workspace:local) or name one with --image'
 
+/**
+ * Rentals of the last start are only found by the driver that made them. Throws a Mistake when that would be another one now.
+ * @param before the driver of the last start; null: this is the first
+ */
+export function keepDriver(choice: Choice, before: Choice['driver'] | null, folder: string): void {
+  if (before === null || before === choice.driver) return
+  const used = `the rentals in ${folder} run in ${before === 'docker' ? 'Docker' : 'the box driver'}`
+  const why = choice.notes.length > 1 ? ` (${choice.notes[0]})` : ''
+  const fix = before === 'docker' ? 'start the engine' : 'go on with npm start -- --driver box'
+  throw new Mistake(`${used}, and this start would use ${choice.driver}${why}: ${fix}, or begin anew with npm start -- --driver ${choice.driver} --state DIR`)
+}
+
 /** Docker when an engine answers and has an image with an SSH server, else the box driver, saying why. Throws a Mistake when only Docker will do. */
 export async function choose({ driver, image, dockerHost }: Wanted): Promise<Choice> {
   const box = (...why: string[]): Choice => {

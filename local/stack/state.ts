@@ -15,6 +15,8 @@ const keys = z.object({
   databaseToken: z.string(),
   /** The client key printed for people; null until the edge made one. */
   client: z.string().nullable(),
+  /** What its rentals run in; null until the first start. */
+  driver: z.enum(['docker', 'box']).nullable().default(null),
 })
 export type StackKeys = z.infer<typeof keys>
 
@@ -76,5 +78,5 @@ async function lock(folder: string): Promise<() => Promise<void>> {
 }
 
 async function fresh(): Promise<StackKeys> {
-  return keys.parse({ edge: await makeKeys(), databaseToken: randomBytes(24).toString('base64url'), client: null })
+  return keys.parse({ edge: await makeKeys(), databaseToken: randomBytes(24).toString('base64url'), client: null, driver: null })
 }
