@@ -27,14 +27,16 @@ export type HostSettings = {
 type Look = { facts: HostFacts; diskMb: number }
 
 async function gather(driver: Driver, s: HostSettings, signal: AbortSignal): Promise<Look> {
-  const [info, disk, gpu, images] = await Promise.all([
+  const [{ driver: name, isolation, engine }, disk, gpu, images] = await Promise.all([
     driver.info(signal),
     statfs(s.state),
     s.simulateGpu ? ({ status: 'ok', gpus: simulatedGpus(s.hotkey, s.simulateGpu) } satisfies GpuFacts) : nvidiaGpus(signal),
     Promise.all(s.images.map(async (reference) => ({ reference, warm: await driver.hasImage(reference, signal) }))),
   ])
   const facts: HostFacts = {
-    ...info,
+    driver: name,
+    isolation,
+    engine,
     gpu,
     simulated: s.simulateGpu !== null,
     address: s.address,

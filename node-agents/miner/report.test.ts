@@ -32,7 +32,13 @@ const tombstone: WishEntry = { kind: 'tombstone', id: ID, incarnation: 1, genera
 const row = (state: Container['state'] = 'running'): Container => ({ ...subject, gpus: [], port: 1, hostKey: 'k', trace, state, exitCode: 3, started: true })
 const life = (stage: Life['stage'], failure: Life['failure'] = null): Life => ({ ...subject, stage, failure, restart_n: 1, keys_n: 2, at_ms: 0 })
 const flight = (kind: InFlight['kind']): InFlight => ({ ...subject, kind, gpus: [], cancelled: false })
-const endpoint = { host: 'h', port: 1, user: 'root', host_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDJ1Qn2VbRPWUDM4zWdSMSNdW1f4kQj8MeJvWUhSjbXB', signature: `0x${'0'.repeat(128)}` }
+const endpoint = {
+  host: 'h',
+  port: 1,
+  user: 'root',
+  host_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDJ1Qn2VbRPWUDM4zWdSMSNdW1f4kQj8MeJvWUhSjbXB',
+  signature: `0x${'0'.repeat(128)}`,
+}
 const note = (change: Partial<Note>): Note => ({ phase: null, progress: null, failure: null, endpoint: null, restarts: 0, restartedAt: 0, ...change })
 const pull = { stage: 'pull' as const, current: 5, total: 10 }
 
