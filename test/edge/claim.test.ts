@@ -10,8 +10,9 @@ const REQUESTS = 200
 type Claimed = { hotkey: string; uuid: string }
 
 /**
- * sqld parks waiting writers in a queue; one that gives up while a checkpoint runs leaves a slot that nobody takes, and every later
- * writer spins for ever (connection_manager.rs, `Notified`). So its log is emptied before the rush, and a run that hit it all the same is repeated.
+ * Under such a rush sqld now and then stops serving writes for ever, with waiting threads spinning while reads go on. From its source
+ * (connection_manager.rs, `Notified`) it looks as if a writer that gives up during a checkpoint leaves a slot nobody takes; not proved.
+ * So its log is emptied before the rush, to have fewer checkpoints in it, and a run that meets it all the same is repeated on a fresh server.
  */
 const PATIENCE = { sqlite: { timeout: 60_000, retry: 0 }, sqld: { timeout: 30_000, retry: 3 } }
 const emptyLog = (url: string) => query(url, 'CREATE TABLE filler AS SELECT zeroblob(4500000) AS bytes')
