@@ -10,20 +10,14 @@ export async function release(ctx: Ctx, { holder, id }: { holder: string; id: st
   const found = await allocationOf(ctx.db, holder, id)
   if (!found) throw new Problem('not_found', `no allocation ${id}`)
   const now = ctx.now()
-  if (found.row.desired !== 'stop')
-    await write(ctx.db, [
-      sql`UPDATE allocations SET desired = 'stop', stop_reason = 'released', stop_at = ${now}, generation = generation + 1, deadline_at = NULL
-        WHERE id = ${id} AND desired <> 'stop'`,
-      tell(
-        id,
-        'stop_asked',
-        now,
-        { reason: 'released' },
-        sql`a.stop_at = ${now} AND NOT EXISTS (SELECT 1 FROM events e WHERE e.allocation_id = a.id AND e.kind = 'stop_asked')`,
-      ),
-    ])
-  // Asked again, it is woken again: the first call to the host may have been lost.
-  const [row] = await write(ctx.db, [sql`SELECT hotkey FROM allocations WHERE id = ${id} AND phase <> 'gone'`])
+  const untold = sql`a.stop_at = ${now} AND NOT EXISTS (SELECT 1 FROM events e WHERE e.allocation_id = a.id AND e.kind = 'stop_asked')`
+  // Asked again, nothing is written but the host is woken again: the first call to it may have been lost.
+  const [, , row] = await write(ctx.db, [
+    sql`UPDATE allocations SET desired = 'stop', stop_reason = 'released', stop_at = ${now}, generation = generation + 1, deadline_at = NULL
+      WHERE id = ${id} AND desired <> 'stop'`,
+    tell(id, 'stop_asked', now, { reason: 'released' }, untold),
+    sql`SELECT hotkey FROM allocations WHERE id = ${id} AND phase <> 'gone'`,
+  ])
   const hotkey = row?.[0]?.['hotkey']
   if (typeof hotkey === 'string') ctx.defer('wake', ctx.hub(hotkey).wake(hotkey))
   ctx.log.info('released', { allocation: id })

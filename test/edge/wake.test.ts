@@ -13,7 +13,7 @@ onOneEdge(async (e) => {
 const said = async (ws: WebSocket) => String((await once(ws, 'message'))[0])
 
 describe('the wake socket', () => {
-  it('says go when something was rented from its miner, and when it was released', async () => {
+  it('says go when something was rented from its miner, when it was released, and when that is asked again', async () => {
     const miner = await edge.miner(1, 'Model woken')
     const ws = await miner.socket()
     const rented = said(ws)
@@ -22,6 +22,9 @@ describe('the wake socket', () => {
     const released = said(ws)
     await edge.call(key, 'DELETE', `/v1/allocations/${body.id}`, undefined, { prefer: 'wait=0' })
     expect(await released).toBe('go')
+    const again = said(ws)
+    await edge.call(key, 'DELETE', `/v1/allocations/${body.id}`, undefined, { prefer: 'wait=0' })
+    expect(await again).toBe('go')
     ws.close()
   })
 
