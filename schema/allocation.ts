@@ -13,8 +13,8 @@ export type Desired = (typeof DESIRED)[number]
 export const PHASES = ['none', 'pulling', 'creating', 'starting', 'running', 'paused', 'stopping', 'gone', 'failed'] as const
 export type Phase = (typeof PHASES)[number]
 
-/** Why a wish says stop: asked for, time is up, no miner could, not ready in time, the container was lost while rented. */
-export const STOP_REASONS = ['released', 'expired', 'no_capacity', 'not_ready', 'lost'] as const
+/** Why a wish says stop: asked for, time is up, no miner could, not ready in time, the container was lost while rented, its host was away too long. */
+export const STOP_REASONS = ['released', 'expired', 'no_capacity', 'not_ready', 'lost', 'unreachable'] as const
 export type StopReason = (typeof STOP_REASONS)[number]
 
 export const STATES = ['pending', 'starting', 'running', 'paused', 'unreachable', 'stopping', 'ended', 'failed'] as const
@@ -101,6 +101,25 @@ export const allocateInput = z
   .meta({ id: 'AllocateInput' })
 export type AllocateInput = z.output<typeof allocateInput>
 
+/** Counters make one-shot acts idempotent: a request that names the number it wants may be sent twice. */
+const wanted = z.number().int().min(1).max(1_000_000_000).optional()
+
+export const restartInput = z
+  .strictObject({ restart_n: wanted.meta({ description: 'Restart until this many restarts were asked for; absent: once more' }) })
+  .default({})
+  .meta({ id: 'RestartInput' })
+export type RestartInput = z.output<typeof restartInput>
+
+export const rekeyInput = z
+  .strictObject({ ssh_keys: z.array(sshPublicKey).min(1, 'at least one OpenSSH public key').max(16) })
+  .meta({ id: 'RekeyInput', description: 'The keys that may log in from now on; sessions of a key that is not among them end' })
+export type RekeyInput = z.output<typeof rekeyInput>
+
+export const extendInput = z
+  .strictObject({ lease_hours: z.number().positive().max(QUOTA_DEFAULTS.maxLeaseHours).meta({ description: 'Hours from now; never ends a lease earlier' }) })
+  .meta({ id: 'ExtendInput' })
+export type ExtendInput = z.output<typeof extendInput>
+
 export const progress = z.object({
   stage: z.enum(['pull', 'create', 'start', 'init', 'banner']),
   current: z.number().int().nonnegative(),
@@ -134,6 +153,13 @@ export const allocationView = z
     image: z.string(),
     simulated: z.boolean(),
     driver: z.enum(DRIVERS).nullable(),
+    desired: z.enum(DESIRED),
+    degraded: z.boolean().meta({ description: 'A GPU of this rental is missing from the reports of its host' }),
+    unreachable_since: z.iso.datetime().nullable(),
+    restart_n: z.number().int().meta({ description: 'Restarts asked for' }),
+    observed_restart_n: z.number().int().meta({ description: 'Restarts done' }),
+    keys_n: z.number().int().meta({ description: 'Changes of keys asked for' }),
+    observed_keys_n: z.number().int().meta({ description: 'Changes of keys done' }),
     endpoint: endpointView.nullable(),
     progress: progress.nullable(),
     error: failure.nullable(),

@@ -1,5 +1,6 @@
 export * from './allocation.ts'
 export * from './btauth.ts'
+export * from './event.ts'
 export * from './hotkey.ts'
 export * from './ids.ts'
 export * from './image.ts'

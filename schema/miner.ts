@@ -34,12 +34,20 @@ export const hostName = z
   .max(253)
   .regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$/, 'a host name or IP address')
 
+/** What bounds a tenant's disk: the engine's quota, a volume of fixed size, or nothing but the agent's watch (then one tenant at a time). */
+export const DISKS = ['quota', 'volume', 'shared'] as const
+/** Whether tenants are kept from each other, from the host and from private networks. */
+export const NETWORKS = ['isolated', 'open'] as const
+
 export const hostFacts = z.object({
   gpu: gpuFacts,
   simulated: z.boolean(),
   driver: z.enum(DRIVERS),
   isolation: z.string().max(64).meta({ description: 'What keeps tenants apart: runc, runc+userns, none' }),
   engine: z.string().max(128),
+  /** Since protocol 2; an older agent keeps nobody's disk or network apart. */
+  disk: z.enum(DISKS).default('shared'),
+  network: z.enum(NETWORKS).default('open'),
   address: hostName,
   cpus: z.number().positive(),
   memory_mb: z.number().int().positive(),
@@ -58,20 +66,31 @@ export const gpuOffer = z
     ...gpuCount.shape,
     driver: z.enum(DRIVERS),
     isolation: z.string(),
+    disk: z.enum(DISKS),
+    network: z.enum(NETWORKS),
     simulated: z.boolean(),
     images: z.array(z.object({ reference: z.string(), warm: z.boolean() })),
     proof_age_s: z.number().int().nullable().meta({ description: 'Seconds of unrented time since the last valid proof; null: never proved' }),
   })
   .meta({ id: 'GpuOffer' })
 
+/**
+ * One word for how a miner is: it takes claims (`ready`); it is away; its engine is; it has not told everything lately; a rental died
+ * there unheard and it must show that it is empty (`held`); it takes nothing new (`draining`, `too_old`).
+ */
+export const MINER_STATUS = ['ready', 'suspect', 'unreachable', 'engine_down', 'stale', 'held', 'draining', 'too_old'] as const
+export type MinerStatus = (typeof MINER_STATUS)[number]
+
 export const minerView = z
   .object({
     hotkey,
-    status: z.enum(['ready', 'stale', 'engine_down', 'draining']),
+    status: z.enum(MINER_STATUS),
     gpus: gpuCount,
     models: z.array(z.string()),
     driver: z.enum(DRIVERS),
     isolation: z.string(),
+    disk: z.enum(DISKS),
+    network: z.enum(NETWORKS),
     simulated: z.boolean(),
     version: z.string(),
     protocol: z.number().int(),

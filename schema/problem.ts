@@ -18,6 +18,7 @@ export const PROBLEMS = {
   idempotency_mismatch: { status: 422, title: 'This Idempotency-Key was used with another body', retryable: false },
   image_not_offered: { status: 422, title: 'No miner offers this image', retryable: false },
   conflict: { status: 409, title: 'The state does not allow this', retryable: false },
+  unsupported_by_miner: { status: 409, title: 'The agent of this miner is too old for that', retryable: false },
   no_capacity: { status: 409, title: 'No free GPUs match', retryable: true },
 
   malformed_signature: { status: 401, title: 'The signature headers are missing or malformed', retryable: false },

@@ -21,6 +21,10 @@ export type Registration = z.infer<typeof registration>
 
 export const registered = z.object({ protocol: z.number().int(), epoch: z.number().int(), server_time_ms: z.number().int() })
 
+/** Binds the hotkey to another install, whatever the first one still runs: what was rented there is lost. */
+export const takeover = z.object({ install: installId, from: installId.meta({ description: 'The install to take over from; another one is a conflict' }) })
+export type Takeover = z.infer<typeof takeover>
+
 /** The fact about one container (or about a wish entry that has none). */
 export const allocationFact = z
   .object({
@@ -44,6 +48,8 @@ export const allocationFact = z
         signature: z.string().regex(/^0x[0-9a-f]{128}$/),
       })
       .nullable(),
+    /** Milliseconds that each stage of making it took, as the agent measured them. Since protocol 2. */
+    took: z.partialRecord(progress.shape.stage, count).optional(),
     trace: traceId,
   })
   .refine((f) => f.phase !== 'running' || f.endpoint !== null, { path: ['endpoint'], message: 'what runs can be reached: say where' })

@@ -156,7 +156,7 @@ export function driverContract(name: string, setup: () => Promise<Subject>): voi
       const made = await running()
       await Promise.all([driver.remove(made.owner, made.spec), driver.remove(made.owner, made.spec)])
       await driver.remove(made.owner, made.spec)
-      expect(await driver.list(made.owner)).toEqual({ containers: [], foreign: expect.any(Number) })
+      expect(await driver.list(made.owner)).toEqual({ containers: [], foreign: expect.any(Number), foreignGpus: expect.any(Array) })
       expect(await subject.leftovers(made.spec.allocation)).toEqual([])
       await expect(login(made.target, 'true')).rejects.toThrow()
       const gone = { name: 'DriverError', code: 'container_missing' }

@@ -59,14 +59,14 @@ const getMiner = createRoute({
 const iso = (ms: number) => new Date(ms).toISOString()
 
 function offer(r: OfferRow, nowMs: number): z.infer<typeof gpuOffer> {
-  const { hotkey, model, vramMb, total, free, driver, isolation } = r
+  const { hotkey, model, vramMb, total, free, driver, isolation, disk, network } = r
   const proof_age_s = r.provedAt === null ? null : Math.floor((nowMs - r.provedAt) / 1000)
   const images = JSON.parse(r.images) as { reference: string; warm: boolean }[]
-  return { hotkey, model, vram_mb: vramMb, total, free, driver, isolation, simulated: r.simulated === 1, images, proof_age_s }
+  return { hotkey, model, vram_mb: vramMb, total, free, driver, isolation, disk, network, simulated: r.simulated === 1, images, proof_age_s }
 }
 
 function miner(r: MinerRow, nowMs: number): z.infer<typeof minerView> {
-  const { hotkey, total, free, driver, isolation, version, protocol } = r
+  const { hotkey, total, free, driver, isolation, disk, network, version, protocol } = r
   return {
     hotkey,
     status: r.standing === 'draining' ? 'draining' : r.engineOk !== 1 ? 'engine_down' : (r.fullReportAt ?? 0) > nowMs - FRESH_MS ? 'ready' : 'stale',
@@ -74,6 +74,8 @@ function miner(r: MinerRow, nowMs: number): z.infer<typeof minerView> {
     models: JSON.parse(r.models) as string[],
     driver,
     isolation,
+    disk,
+    network,
     simulated: r.simulated === 1,
     version,
     protocol,

@@ -1,5 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm'
-import type { EventKind } from '../../schema/tables/events.ts'
+import type { EventKind } from '../../schema/event.ts'
 
 /** Records an event of one allocation if `when` holds for its row `a`. */
 export function tell(id: string, kind: EventKind, nowMs: number, data: Record<string, unknown>, when: SQL): SQL {

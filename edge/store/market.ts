@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { DISKS, NETWORKS } from '../../schema/miner.ts'
 import { mayTake } from './candidates.ts'
 import { type Db, retrying } from './db.ts'
 
@@ -19,6 +20,8 @@ export type OfferRow = {
   free: number
   driver: 'docker' | 'box'
   isolation: string
+  disk: (typeof DISKS)[number]
+  network: (typeof NETWORKS)[number]
   simulated: number
   images: string
   provedAt: number | null
@@ -28,7 +31,7 @@ export type OfferRow = {
 export async function offers(db: Db, q: OfferQuery, nowMs: number, simulated: boolean): Promise<OfferRow[]> {
   return retrying(() =>
     db.all<OfferRow>(sql`
-      SELECT g.hotkey AS hotkey, g.model AS model, g.vram_mb AS vramMb, count(*) AS total, sum(g.claimed_by IS NULL) AS free, m.driver AS driver, m.isolation AS isolation,
+      SELECT g.hotkey AS hotkey, g.model AS model, g.vram_mb AS vramMb, count(*) AS total, sum(g.claimed_by IS NULL) AS free, m.driver AS driver, m.isolation AS isolation, m.disk AS disk, m.network AS network,
         m.simulated AS simulated, min(g.proved_at) AS provedAt,
         (SELECT json_group_array(json_object('reference', i.reference, 'warm', json(CASE WHEN i.warm THEN 'true' ELSE 'false' END))) FROM miner_images i WHERE i.hotkey = g.hotkey) AS images
       FROM gpus g JOIN miners m ON m.hotkey = g.hotkey JOIN agents a ON a.hotkey = g.hotkey
@@ -51,6 +54,8 @@ export type MinerRow = {
   models: string
   driver: 'docker' | 'box'
   isolation: string
+  disk: (typeof DISKS)[number]
+  network: (typeof NETWORKS)[number]
   simulated: number
   version: string
   protocol: number
@@ -62,7 +67,7 @@ export type MinerRow = {
 export async function miners(db: Db, q: { hotkey?: string | undefined; after?: string | undefined; limit: number }): Promise<MinerRow[]> {
   return retrying(() =>
     db.all<MinerRow>(sql`
-      SELECT m.hotkey AS hotkey, a.standing AS standing, m.engine_ok AS engineOk, m.full_report_at AS fullReportAt, m.driver AS driver, m.isolation AS isolation,
+      SELECT m.hotkey AS hotkey, a.standing AS standing, m.engine_ok AS engineOk, m.full_report_at AS fullReportAt, m.driver AS driver, m.isolation AS isolation, m.disk AS disk, m.network AS network,
         m.simulated AS simulated, m.version AS version, m.protocol AS protocol, m.registered_at AS registeredAt, m.report_at AS reportAt,
         (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS total,
         (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NULL) AS free,

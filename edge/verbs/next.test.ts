@@ -47,6 +47,8 @@ const row = (o: Partial<AllocationRow> = {}): AllocationRow => ({
   factAt: null,
   deadlineAt: NOW + 5_000,
   unreachableSince: null,
+  warnAt: null,
+  degradedAt: null,
   endedAt: null,
   endReason: null,
   ...o,

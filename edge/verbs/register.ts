@@ -46,13 +46,13 @@ export async function register(ctx: Ctx, { hotkey, registration: r }: Register):
 
 function bind(hotkey: string, r: Registration, f: HostFacts, now: number): SQL {
   return sql`
-    INSERT INTO miners (hotkey, install, protocol, version, driver, isolation, simulated, address, cpus, memory_mb, disk_free_mb, gpu_error, registered_at, full_report_at)
-    SELECT a.hotkey, ${r.install}, ${r.protocol}, ${r.version}, ${f.driver}, ${f.isolation}, ${Number(f.simulated)}, ${f.address}, ${f.cpus}, ${f.memory_mb}, ${f.disk_free_mb},
+    INSERT INTO miners (hotkey, install, protocol, version, driver, isolation, simulated, address, cpus, memory_mb, disk_free_mb, disk, network, gpu_error, registered_at, full_report_at)
+    SELECT a.hotkey, ${r.install}, ${r.protocol}, ${r.version}, ${f.driver}, ${f.isolation}, ${Number(f.simulated)}, ${f.address}, ${f.cpus}, ${f.memory_mb}, ${f.disk_free_mb}, ${f.disk}, ${f.network},
       ${f.gpu.status === 'failed' ? f.gpu.message : null}, ${now}, ${now}
     FROM agents a WHERE a.hotkey = ${hotkey} AND a.role = 'miner' AND a.standing <> 'removed'
     ON CONFLICT (hotkey) DO UPDATE SET install = excluded.install, seq = CASE WHEN install = excluded.install THEN seq ELSE 0 END, protocol = excluded.protocol,
       version = excluded.version, driver = excluded.driver, isolation = excluded.isolation, simulated = excluded.simulated, address = excluded.address, cpus = excluded.cpus,
-      memory_mb = excluded.memory_mb, disk_free_mb = excluded.disk_free_mb, gpu_error = excluded.gpu_error, registered_at = excluded.registered_at,
+      memory_mb = excluded.memory_mb, disk = excluded.disk, network = excluded.network, disk_free_mb = excluded.disk_free_mb, gpu_error = excluded.gpu_error, registered_at = excluded.registered_at,
       full_report_at = excluded.full_report_at,
       report_at = CASE WHEN install = excluded.install THEN report_at END
     WHERE install = excluded.install OR (max(coalesce(report_at, 0), registered_at) < ${now - INSTALL_SILENCE_MS}

@@ -68,7 +68,7 @@ async function list(root: string, owner: Owner, warn: Warn): Promise<Inventory> 
   const records = found.filter((record) => record !== null)
   const ours = records.filter((record) => record !== 'damaged').filter((record) => sameOwner(record.owner, owner))
   const containers = await Promise.all(ours.map(describe))
-  return { containers, foreign: records.length - ours.length }
+  return { containers, foreign: records.length - ours.length, foreignGpus: [] }
 }
 
 /** Says each thing once. */
@@ -148,7 +148,7 @@ export function boxDriver({ root, warn = console.warn }: { root: string; warn?: 
   const warnOnce = once(warn)
   return {
     name: 'box',
-    info: async () => ({ driver: 'box', isolation: 'none', engine: `node ${process.version}`, id: `box ${root}` }),
+    info: async () => ({ driver: 'box', isolation: 'none', engine: `node ${process.version}`, disk: 'shared', network: 'open', id: `box ${root}` }),
     list: (owner, signal) => asDriver(signal, () => list(root, owner, warnOnce)),
     hasImage: async () => true,
     pull: async () => undefined,

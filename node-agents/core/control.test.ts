@@ -35,7 +35,7 @@ async function answering(status: number, text: string): Promise<string> {
 
 describe('the edge over HTTP', () => {
   it('takes signed requests', async () => {
-    expect(await to(edge.url).register(body, never)).toMatchObject({ protocol: 1, epoch: 1 })
+    expect(await to(edge.url).register(body, never)).toMatchObject({ protocol: PROTOCOL, epoch: 1 })
   })
 
   it('corrects a wrong clock once, up to a day', async () => {

@@ -33,8 +33,8 @@ export type ContainerState = 'created' | 'running' | 'paused' | 'exited'
 
 export type Container = ContainerIdentity & { state: ContainerState; exitCode: number | null; /** Has it ever been started? */ started: boolean }
 
-/** What one look at the engine shows: ours, and how many labelled containers belong to somebody else. */
-export type Inventory = { containers: Container[]; foreign: number }
+/** What one look at the engine shows: ours, how many labelled containers belong to somebody else, and which GPUs those hold. */
+export type Inventory = { containers: Container[]; foreign: number; foreignGpus: string[] }
 
 export type ContainerSpec = Omit<ContainerIdentity, 'port'> & {
   /** Ports to try, in order; the driver takes the first free one. */
@@ -51,7 +51,7 @@ export type ContainerSpec = Omit<ContainerIdentity, 'port'> & {
 }
 
 /** `id` tells this engine from every other one: containers made on another are not here. */
-export type EngineInfo = Pick<HostFacts, 'driver' | 'isolation' | 'engine'> & { id: string }
+export type EngineInfo = Pick<HostFacts, 'driver' | 'isolation' | 'engine' | 'disk' | 'network'> & { id: string }
 
 export type PullProgress = { current: number; total: number | null }
 
@@ -69,6 +69,19 @@ export interface Driver {
   start(owner: Owner, c: ContainerIdentity): Promise<void>
   /** Stops without removing: it can be started again. */
   stop(owner: Owner, c: ContainerIdentity): Promise<void>
+  /** Freezes what runs inside; memory and GPUs stay taken. Already paused is done. */
+  pause(owner: Owner, c: ContainerIdentity): Promise<void>
+  /** Already running is done. */
+  unpause(owner: Owner, c: ContainerIdentity): Promise<void>
+  /**
+   * Replaces the keys that may log in; works while running or paused. With `endSessions` every SSH session that is open ends,
+   * which needs it running. The SSH server stays.
+   */
+  rekey(owner: Owner, c: ContainerIdentity, authorizedKeys: string[], endSessions: boolean): Promise<void>
+  /** Room on the disk that containers write to. */
+  space(signal?: AbortSignal): Promise<{ freeMb: number; totalMb: number }>
+  /** Megabytes each of ours has written to that disk. */
+  written(owner: Owner, signal?: AbortSignal): Promise<(Pick<ContainerIdentity, 'allocation' | 'incarnation'> & { mb: number })[]>
   /** Runs argv inside, no shell; resolves with the exit code and the last 2 KB of output. */
   exec(owner: Owner, c: ContainerIdentity, argv: string[], env: Record<string, string>, timeoutMs: number): Promise<{ exitCode: number; output: string }>
   /** Stops and removes with everything that belongs to it. Already gone is done. */

@@ -27,7 +27,7 @@ export type HostSettings = {
 type Look = { facts: HostFacts; diskMb: number }
 
 async function gather(driver: Driver, s: HostSettings, signal: AbortSignal): Promise<Look> {
-  const [{ driver: name, isolation, engine }, disk, gpu, images] = await Promise.all([
+  const [{ driver: name, isolation, engine, disk: bound, network }, disk, gpu, images] = await Promise.all([
     driver.info(signal),
     statfs(s.state),
     s.simulateGpu ? ({ status: 'ok', gpus: simulatedGpus(s.hotkey, s.simulateGpu) } satisfies GpuFacts) : nvidiaGpus(signal),
@@ -37,6 +37,8 @@ async function gather(driver: Driver, s: HostSettings, signal: AbortSignal): Pro
     driver: name,
     isolation,
     engine,
+    disk: bound,
+    network,
     gpu,
     simulated: s.simulateGpu !== null,
     address: s.address,

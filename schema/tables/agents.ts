@@ -1,6 +1,7 @@
+import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { DRIVERS } from '../allocation.ts'
-import { ROLES } from '../miner.ts'
+import { DISKS, NETWORKS, ROLES } from '../miner.ts'
 import { bool, ms } from './columns.ts'
 
 export const AGENT_STANDINGS = ['active', 'draining', 'removed'] as const
@@ -36,12 +37,20 @@ export const miners = sqliteTable(
     ackedVersion: integer().notNull().default(0),
     online: text({ enum: ONLINE }).notNull().default('online'),
     onlineAt: ms(),
+    /** The last full report is younger than FRESH_MS, as far as its shard knows. */
+    fresh: bool().notNull().default(true),
+    /** Minutes it was seen to be unreachable, without a gap. */
+    silentMinutes: integer().notNull().default(0),
+    /** Hash of the last report that was written: one like it costs no row. */
+    reportDigest: text(),
     engineOk: bool().notNull().default(true),
     engineError: text(),
     /** Set when a live allocation died unheard; no new claim until a full report proves the host empty. */
     heldSince: ms(),
     driver: text({ enum: DRIVERS }).notNull(),
     isolation: text().notNull(),
+    disk: text({ enum: DISKS }).notNull().default('shared'),
+    network: text({ enum: NETWORKS }).notNull().default('open'),
     simulated: bool().notNull(),
     address: text().notNull(),
     cpus: integer().notNull(),
@@ -54,7 +63,12 @@ export const miners = sqliteTable(
     reportAt: ms(),
     fullReportAt: ms(),
   },
-  (t) => [index('miners_fresh').on(t.fullReportAt)],
+  (t) => [
+    index('miners_fresh').on(t.fullReportAt),
+    index('miners_away')
+      .on(t.online, t.onlineAt)
+      .where(sql`online <> 'online'`),
+  ],
 )
 
 /** Images a miner runs (its own allow-list), and which of them are on its disk. */

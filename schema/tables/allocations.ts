@@ -72,6 +72,10 @@ export const allocations = sqliteTable(
 
     // sweep only
     unreachableSince: ms(),
+    /** When the tenant is next warned that the lease runs out; null: no more. Set with `expiresAt`, moved by sweep. */
+    warnAt: ms(),
+    /** Since when a GPU of it is missing from the reports of its host. */
+    degradedAt: ms(),
     endedAt: ms(),
     endReason: text({ enum: STOP_REASONS }),
   },
@@ -90,6 +94,12 @@ export const allocations = sqliteTable(
     index('allocations_expiry')
       .on(t.expiresAt)
       .where(sql`desired <> 'stop'`),
+    index('allocations_warn')
+      .on(t.warnAt)
+      .where(sql`warn_at IS NOT NULL AND desired <> 'stop'`),
+    index('allocations_away')
+      .on(t.hotkey)
+      .where(sql`unreachable_since IS NOT NULL AND ended_at IS NULL`),
     index('allocations_deadline')
       .on(t.deadlineAt)
       .where(sql`deadline_at IS NOT NULL`),

@@ -1,9 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { EVENT_KINDS, type EventKind } from '../event.ts'
 import { ms } from './columns.ts'
-
-export const EVENT_KINDS = ['allocated', 'phase', 'ready', 'failed_over', 'failed', 'stop_asked', 'ended'] as const
-export type EventKind = (typeof EVENT_KINDS)[number]
 
 /** Something a client is told. The id only grows, so a stream can be resumed after it. */
 export const events = sqliteTable(

@@ -161,6 +161,8 @@ export function hostFacts(hotkey: string, gpus: number, model: string): HostFact
     simulated: true,
     driver: 'docker',
     isolation: 'runc',
+    disk: 'volume',
+    network: 'isolated',
     engine: 'test',
     address: '127.0.0.1',
     cpus: 64,

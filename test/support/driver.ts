@@ -74,11 +74,12 @@ export class MemoryEngine {
   driver(): Driver {
     return {
       name: 'docker',
-      info: async () => this.#here({ driver: 'docker' as const, isolation: 'none', engine: 'memory', id: this.id }),
+      info: async () =>
+        this.#here({ driver: 'docker' as const, isolation: 'none', engine: 'memory', disk: 'volume' as const, network: 'isolated' as const, id: this.id }),
       list: async (owner) => {
         const mine = this.rows.filter((r) => same(r.owner, owner))
         const containers = mine.map(({ owner: _o, spec: _s, server: _r, sockets: _k, ...c }) => c)
-        return this.#here({ containers, foreign: this.#rows.size - mine.length })
+        return this.#here({ containers, foreign: this.#rows.size - mine.length, foreignGpus: [] })
       },
       hasImage: async (reference) => this.#here(this.images.has(reference)),
       pull: (reference, onProgress, signal) => this.#here(this.pull(reference, onProgress, signal)),

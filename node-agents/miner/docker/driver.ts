@@ -48,7 +48,14 @@ export function dockerDriver(o: { socket?: string; bindAddress: string }): Drive
     async info(signal) {
       const info = await engine.info(signal)
       const remapped = (info.SecurityOptions ?? []).some((option) => option.startsWith('name=userns'))
-      return { driver: 'docker', isolation: remapped ? 'runc+userns' : 'runc', engine: `docker ${info.ServerVersion}`, id: `docker ${info.ID}` }
+      return {
+        driver: 'docker',
+        isolation: remapped ? 'runc+userns' : 'runc',
+        engine: `docker ${info.ServerVersion}`,
+        disk: 'shared',
+        network: 'open',
+        id: `docker ${info.ID}`,
+      }
     },
     // Unfiltered: the engine's filters are joined by "and", and other people's labelled containers are counted too.
     list: async (owner, signal) => inventoryOf(owner, await engine.list({}, signal)),

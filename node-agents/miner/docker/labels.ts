@@ -75,5 +75,7 @@ export function containerOf(owner: Owner, row: Row): Container | null {
 export function inventoryOf(owner: Owner, rows: Row[]): Inventory {
   const labelled = rows.filter((row) => Object.keys(row.Labels).some((key) => key.startsWith(PREFIX)))
   const containers = labelled.map((row) => containerOf(owner, row)).filter((c) => c !== null)
-  return { containers, foreign: labelled.length - containers.length }
+  const foreign = labelled.filter((row) => containerOf(owner, row) === null)
+  const foreignGpus = foreign.filter((row) => row.State !== 'exited').flatMap((row) => (row.Labels[LABEL.gpus] ?? '').split(',').filter(Boolean))
+  return { containers, foreign: foreign.length, foreignGpus }
 }
