@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { hostName, imageReference } from '../../schema/index.ts'
 import { hotkeyPath } from '../core/hotkey.ts'
 import { LOG_LEVELS } from '../core/log.ts'
-import { setting, type Values } from '../core/settings.ts'
+import { type Setting, setting, type Values } from '../core/settings.ts'
 import { portRange } from './ports-range.ts'
 import { simulateGpu } from './simulate.ts'
 
@@ -206,10 +206,22 @@ function home(path: string): string {
   return resolve(path.replace(/^~(?=\/|$)/, homedir()))
 }
 
+/** The same setting where nothing depends on it: null when it is not given. */
+function optional<T>(s: Setting<T>): Setting<T | null> {
+  return { ...s, parse: maybe(s.parse as z.ZodType<T, string>) }
+}
+
+/** For a look at a host that no agent needs to run on yet. */
+export const CHECK_SETTINGS = { ...SETTINGS, edge: optional(SETTINGS.edge), address: optional(SETTINGS.address), images: optional(SETTINGS.images) }
+
+type WalletNames = { walletName: string; walletHotkey: string; walletPath: string; hotkeyFile: string | null }
+type Resolved<V extends WalletNames> = Omit<V, keyof WalletNames> & { hotkeyFile: string }
+
 /** Everything a miner agent needs to know, resolved once. Makes a good argument for an agent started in-process. */
-export type MinerConfig = Omit<Values<typeof SETTINGS>, 'walletName' | 'walletHotkey' | 'walletPath' | 'hotkeyFile'> & { hotkeyFile: string }
+export type MinerConfig = Resolved<Values<typeof SETTINGS>>
+export type CheckConfig = Resolved<Values<typeof CHECK_SETTINGS>>
 
 /** Turns the settings into a config: three ways to name the hotkey become one path. */
-export function toConfig({ walletName, walletHotkey, walletPath, hotkeyFile, ...rest }: Values<typeof SETTINGS>): MinerConfig {
+export function toConfig<V extends WalletNames>({ walletName, walletHotkey, walletPath, hotkeyFile, ...rest }: V): Resolved<V> {
   return { ...rest, hotkeyFile: hotkeyFile ?? hotkeyPath(walletPath, walletName, walletHotkey) }
 }

@@ -8,6 +8,7 @@ import { buildCommand, readSettings } from '../core/settings.ts'
 import { makeSigner } from '../core/signer.ts'
 import { wakeLoop } from '../core/wake.ts'
 import { type Agent, assemble } from './assemble.ts'
+import { listOfCommands, runCommand } from './commands/index.ts'
 import { type MinerConfig, SETTINGS, toConfig } from './config.ts'
 import { lockState } from './lock.ts'
 import { reconcileLoop } from './reconcile.ts'
@@ -59,21 +60,30 @@ const docker: MakeDriver = async (config) => {
   return dockerDriver({ socket: config.docker, bindAddress: config.bind })
 }
 
-/** `compute miner …`. @returns the exit code */
+/** `compute miner …`: the agent itself, or the subcommand its first word names. @returns the exit code */
 export async function minerMain(argv: string[], makeDriver: MakeDriver = docker): Promise<number> {
-  const stop = new AbortController()
-  const onSignal = () => stop.abort()
   try {
-    const values = readSettings(buildCommand('compute miner', 'Rent out the GPUs of this host', SETTINGS), SETTINGS, argv, process.env)
-    if (!values) return 0
-    const config = toConfig(values)
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, onSignal) // a second one ends the process at once
-    await runMiner(config, await makeDriver(config), stop.signal, makeLog(config.logLevel, 'miner'))
-    return 0
+    const [name, ...rest] = argv
+    if (name === undefined || name.startsWith('-')) return await agentMain(argv, makeDriver)
+    return await runCommand(name, rest, { env: process.env, out: (text) => console.log(text), makeDriver })
   } catch (error) {
     if (!(error instanceof Mistake)) throw error
     process.stderr.write(`${error.message}\n`)
     return 2
+  }
+}
+
+async function agentMain(argv: string[], makeDriver: MakeDriver): Promise<number> {
+  const command = buildCommand('compute miner', 'Rent out the GPUs of this host', SETTINGS).addHelpText('after', listOfCommands())
+  const values = readSettings(command, SETTINGS, argv, process.env)
+  if (!values) return 0
+  const config = toConfig(values)
+  const stop = new AbortController()
+  const onSignal = () => stop.abort()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, onSignal) // a second one ends the process at once
+  try {
+    await runMiner(config, await makeDriver(config), stop.signal, makeLog(config.logLevel, 'miner'))
+    return 0
   } finally {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.removeListener(name, onSignal)
   }
