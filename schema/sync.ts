@@ -25,6 +25,10 @@ export const registered = z.object({ protocol: z.number().int(), epoch: z.number
 export const takeover = z.object({ install: installId, from: installId.meta({ description: 'The install to take over from; another one is a conflict' }) })
 export type Takeover = z.infer<typeof takeover>
 
+/** Rentals that ended as lost, and placements that go to another miner. Both are empty when the install spoke for the hotkey already. */
+export const takenOver = z.object({ lost: z.array(allocationId), moved: z.array(allocationId) })
+export type TakenOver = z.infer<typeof takenOver>
+
 /** The fact about one container (or about a wish entry that has none). */
 export const allocationFact = z
   .object({

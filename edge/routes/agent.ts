@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { BODY_LIMIT } from '../../schema/protocol.ts'
 import { Problem } from '../../schema/problem.ts'
-import { registered, registration, report, syncReply } from '../../schema/sync.ts'
+import { registered, registration, report, syncReply, takenOver, takeover as takeoverInput } from '../../schema/sync.ts'
 import { json, jsonBody, problems, router } from '../http/app.ts'
 import { atMost } from '../http/limit.ts'
 import { reached } from '../ctx.ts'
@@ -9,6 +9,7 @@ import { signed } from '../http/signed.ts'
 import { identify } from '../verbs/identity.ts'
 import { register } from '../verbs/register.ts'
 import { sync } from '../verbs/sync.ts'
+import { takeover } from '../verbs/takeover.ts'
 
 const signatures = ['malformed_signature', 'wrong_receiver', 'stale', 'bad_signature', 'replayed', 'not_admitted', 'wrong_role'] as const
 const bodies = ['malformed_request', 'unsupported_media_type', 'body_too_large', 'invalid_request', 'database_unavailable'] as const
@@ -44,6 +45,16 @@ const syncRoute = createRoute({
   },
 })
 
+const takeoverRoute = createRoute({
+  method: 'post',
+  path: '/agent/takeover',
+  summary: 'Bind a hotkey to another install, whatever lives there: what was rented is lost',
+  security,
+  middleware: [atMost(BODY_LIMIT.agent), signed('miner')] as const,
+  request: jsonBody(takeoverInput),
+  responses: { 200: json(takenOver, 'This install speaks for the hotkey now'), ...problems(...signatures, ...bodies, 'agent_conflict', 'not_registered') },
+})
+
 const wake = createRoute({
   method: 'get',
   path: '/agent/wake',
@@ -57,6 +68,7 @@ export const agentRoutes = router()
   .openapi(identity, async (c) => c.json({ jws: await identify(c.get('ctx')) }, 200))
   .openapi(registerRoute, async (c) => c.json(await register(c.get('ctx'), { hotkey: c.get('hotkey'), registration: c.req.valid('json') }), 200))
   .openapi(syncRoute, async (c) => c.json(await sync(c.get('ctx'), { hotkey: c.get('hotkey'), report: c.req.valid('json') }), 200))
+  .openapi(takeoverRoute, async (c) => c.json(await takeover(c.get('ctx'), { hotkey: c.get('hotkey'), ...c.req.valid('json') }), 200))
 
 agentRoutes.openAPIRegistry.registerPath(wake)
 agentRoutes.get('/agent/wake', atMost(0), signed('miner'), async (c) => {

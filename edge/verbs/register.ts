@@ -17,9 +17,14 @@ export function acceptable(ctx: Ctx, facts: HostFacts): void {
   if (facts.driver === 'box') throw new Problem('refused_facts', 'this edge takes no hosts without container isolation; install Docker')
 }
 
+/** What a second install is told, and how it becomes the first. */
+export function spokenFor(install: string | null): Problem {
+  return new Problem('agent_conflict', `install ${install} speaks for this hotkey; stop that agent, or if it is lost run: compute miner takeover`)
+}
+
 /**
  * Binds a hotkey to an install and takes the first facts. The same install may register again at any time;
- * another one only while no allocation lives there and the first was silent for ten minutes.
+ * another one only while no allocation lives there and the first was silent for ten minutes, or after `takeover`.
  * Throws `agent_too_old`, `wrong_role`, `not_admitted`, `agent_conflict`, `refused_facts`, `invalid_request`.
  */
 export async function register(ctx: Ctx, { hotkey, registration: r }: Register): Promise<{ protocol: number; epoch: number; server_time_ms: number }> {
@@ -37,9 +42,7 @@ export async function register(ctx: Ctx, { hotkey, registration: r }: Register):
   const standing = results.at(-1)?.[0] as Standing | undefined
   if (!standing || standing.standing === 'removed') throw new Problem('not_admitted')
   if (standing.role !== 'miner') throw new Problem('wrong_role', `this hotkey is a ${standing.role}`)
-  if (standing.install !== r.install) {
-    throw new Problem('agent_conflict', `install ${standing.install} speaks for this hotkey; stop that agent and wait ten minutes with nothing rented there`)
-  }
+  if (standing.install !== r.install) throw spokenFor(standing.install)
   ctx.log.info('registered', { hotkey, install: r.install, version: r.version })
   return { protocol: Math.min(PROTOCOL, r.protocol), epoch: standing.epoch, server_time_ms: now }
 }
@@ -54,7 +57,7 @@ function bind(hotkey: string, r: Registration, f: HostFacts, now: number): SQL {
       version = excluded.version, driver = excluded.driver, isolation = excluded.isolation, simulated = excluded.simulated, address = excluded.address, cpus = excluded.cpus,
       memory_mb = excluded.memory_mb, disk = excluded.disk, network = excluded.network, disk_free_mb = excluded.disk_free_mb, gpu_error = excluded.gpu_error, registered_at = excluded.registered_at,
       full_report_at = excluded.full_report_at,
-      report_at = CASE WHEN install = excluded.install THEN report_at END
-    WHERE install = excluded.install OR (max(coalesce(report_at, 0), registered_at) < ${now - INSTALL_SILENCE_MS}
+      report_at = CASE WHEN install = excluded.install THEN report_at END, report_digest = CASE WHEN install = excluded.install THEN report_digest END
+    WHERE install = excluded.install OR (online = 'unreachable' AND max(coalesce(online_at, 0), coalesce(report_at, 0), registered_at) < ${now - INSTALL_SILENCE_MS}
       AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.hotkey = excluded.hotkey AND c.freed_at IS NULL))`
 }

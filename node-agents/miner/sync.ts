@@ -152,7 +152,7 @@ export function advice(error: ControlError, hotkey: string): { level: 'error' | 
     case 'agent_conflict':
       return {
         level: 'error',
-        text: 'another install speaks for this hotkey. Stop that agent; if it is lost, wait ten minutes with nothing rented there, or move its state directory here',
+        text: 'another install speaks for this hotkey. Stop that agent; if it is lost, move its state directory here or run: compute miner takeover (what is rented there ends)',
       }
     case 'agent_too_old':
       return { level: 'error', text: 'this agent is too old for the edge: upgrade it' }

@@ -84,7 +84,7 @@ describe('a hostile or broken miner', () => {
 
   it('a second install does not take over twice in a row', async () => {
     const first = await edge.miner(1)
-    await query(db.url, `UPDATE miners SET report_at = 1, registered_at = 1 WHERE hotkey = '${first.hotkey}'`)
+    await query(db.url, `UPDATE miners SET online = 'unreachable', online_at = 1, report_at = 1, registered_at = 1 WHERE hotkey = '${first.hotkey}'`)
     const [second, third] = [new WireMiner(edge), new WireMiner(edge)]
     for (const m of [second, third]) Object.assign(m, { secret: first.secret, hotkey: first.hotkey })
     expect((await second.register()).status).toBe(200)

@@ -40,7 +40,10 @@ describe('reports', () => {
     Object.assign(second, { secret: first.secret, hotkey: first.hotkey })
     expect(await codeOf(await second.send('POST', '/agent/sync', second.report([])))).toBe('agent_conflict')
     expect(await codeOf(await second.register())).toBe('agent_conflict')
-    await query(db.url, `UPDATE miners SET report_at = report_at - 601000, registered_at = registered_at - 601000 WHERE hotkey = '${first.hotkey}'`)
+    await query(
+      db.url,
+      `UPDATE miners SET online = 'unreachable', online_at = 1, report_at = report_at - 601000, registered_at = registered_at - 601000 WHERE hotkey = '${first.hotkey}'`,
+    )
     expect((await second.register()).status).toBe(200)
     expect(await codeOf(await first.send('POST', '/agent/sync', first.report([])))).toBe('agent_conflict')
     const third = new WireMiner(edge)
@@ -52,7 +55,7 @@ describe('reports', () => {
     const { miner } = await rental()
     const second = new WireMiner(edge)
     Object.assign(second, { secret: miner.secret, hotkey: miner.hotkey })
-    await query(db.url, `UPDATE miners SET report_at = report_at - 3600000 WHERE hotkey = '${miner.hotkey}'`)
+    await query(db.url, `UPDATE miners SET online = 'unreachable', online_at = 1, report_at = 1, registered_at = 1 WHERE hotkey = '${miner.hotkey}'`)
     expect(await codeOf(await second.register())).toBe('agent_conflict')
   })
 
