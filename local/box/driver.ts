@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { statfs } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errno, Mistake, reason } from '../../node-agents/core/mistake.ts'
@@ -13,9 +14,9 @@ import {
 } from '../../node-agents/core/ports.ts'
 import { accessOf } from '../../node-agents/miner/access.ts'
 import { exec } from './exec.ts'
-import { sessionEnv } from './place.ts'
-import { endAll, isOurs, marked } from './processes.ts'
-import { folderOf, folders, INSIDE, makeFolder, readRecord, removeFolder, sameOwner, writeRecord, type BoxRecord } from './record.ts'
+import { END_SESSIONS, sessionEnv } from './place.ts'
+import { endAll, freezeAll, isFrozen, isOurs, marked, signalTo, thawAll } from './processes.ts'
+import { bytesUnder, folderOf, folders, INSIDE, makeFolder, readRecord, removeFolder, sameOwner, writeKeys, writeRecord, type BoxRecord } from './record.ts'
 import { spawnHost } from './spawn.ts'
 
 type Ref = Pick<ContainerIdentity, 'allocation' | 'incarnation'>
@@ -23,6 +24,7 @@ type Box = { folder: string; record: BoxRecord }
 
 const STOP_GRACE_MS = 2000
 const WATCH_MS = 1000
+const MB = 1024 * 1024
 
 type Warn = (text: string) => void
 
@@ -80,9 +82,15 @@ function once(warn: Warn): Warn {
   }
 }
 
+async function stateOf(record: BoxRecord): Promise<Container['state']> {
+  if (record.pid === null) return 'created'
+  if (!(await alive(record))) return 'exited'
+  return (await isFrozen(record.pid)) ? 'paused' : 'running'
+}
+
 async function describe(record: BoxRecord): Promise<Container> {
   const started = record.pid !== null
-  return { ...record.identity, started, exitCode: null, state: (await alive(record)) ? 'running' : started ? 'exited' : 'created' }
+  return { ...record.identity, started, exitCode: null, state: await stateOf(record) }
 }
 
 async function startHost({ folder, record }: Box, ports: number[], signal?: AbortSignal): Promise<{ port: number }> {
@@ -129,6 +137,39 @@ async function run(root: string, owner: Owner, spec: ContainerSpec, signal?: Abo
   }
 }
 
+async function needUp(root: string, owner: Owner, c: Ref): Promise<Box> {
+  const box = await need(root, owner, c)
+  if (!(await alive(box.record))) throw new DriverError('exited', `box ${c.allocation}-${c.incarnation} is not running`)
+  return box
+}
+
+async function rekey(root: string, owner: Owner, c: Ref, authorizedKeys: string[], endSessions: boolean): Promise<void> {
+  const { keys } = accessOf({ authorizedKeys, env: {} })
+  if (!endSessions) return writeKeys((await need(root, owner, c)).folder, keys)
+  const { folder, record } = await needUp(root, owner, c)
+  if ((await stateOf(record)) === 'paused') throw new DriverError('engine_error', `box ${basename(folder)} is paused: its sessions cannot end`)
+  await writeKeys(folder, keys)
+  if (record.pid !== null) signalTo(record.pid, END_SESSIONS)
+}
+
+async function written(root: string, owner: Owner) {
+  const records = await Promise.all((await folders(root)).map(async (folder) => ({ folder, record: await readRecord(folder).catch(() => null) })))
+  const ours = records.filter(({ record }) => record && sameOwner(record.owner, owner))
+  return Promise.all(
+    ours.flatMap(({ folder, record }) => {
+      if (!record) return []
+      const { allocation, incarnation } = record.identity
+      return [bytesUnder(folder).then((bytes) => ({ allocation, incarnation, mb: Math.ceil(bytes / MB) }))]
+    }),
+  )
+}
+
+async function space(root: string) {
+  await folders(root)
+  const { bavail, blocks, bsize } = await statfs(root)
+  return { freeMb: Math.floor((bavail * bsize) / MB), totalMb: Math.floor((blocks * bsize) / MB) }
+}
+
 /** There are no events to follow: looks again and again, and calls back when the picture is another one. */
 async function watch(root: string, owner: Owner, onChange: () => void, signal: AbortSignal, warn: Warn): Promise<void> {
   let last = ''
@@ -156,13 +197,18 @@ export function boxDriver({ root, warn = console.warn }: { root: string; warn?: 
     start: (owner, c) =>
       asDriver(undefined, async () => {
         const box = await need(root, owner, c)
-        if (!(await alive(box.record))) await startHost(box, [box.record.identity.port])
+        if (await alive(box.record)) await thawAll(box.record.token)
+        else await startHost(box, [box.record.identity.port])
       }),
     stop: (owner, c) => asDriver(undefined, async () => endAll((await need(root, owner, c)).record.token, STOP_GRACE_MS)),
+    pause: (owner, c) => asDriver(undefined, async () => freezeAll((await needUp(root, owner, c)).record.token)),
+    unpause: (owner, c) => asDriver(undefined, async () => thawAll((await needUp(root, owner, c)).record.token)),
+    rekey: (owner, c, keys, endSessions) => asDriver(undefined, () => rekey(root, owner, c, keys, endSessions)),
+    space: (signal) => asDriver(signal, () => space(root)),
+    written: (owner, signal) => asDriver(signal, () => written(root, owner)),
     exec: (owner, c, argv, env, timeoutMs) =>
       asDriver(undefined, async () => {
-        const { folder, record } = await need(root, owner, c)
-        if (!(await alive(record))) throw new DriverError('exited', `box ${c.allocation}-${c.incarnation} is not running`)
+        const { folder, record } = await needUp(root, owner, c)
         const home = join(folder, INSIDE.home)
         return exec(argv, home, { ...sessionEnv(record, home), ...env, ...marked(record.token) }, timeoutMs)
       }),

@@ -5,7 +5,7 @@ import { errno } from '../../node-agents/core/mistake.ts'
 import { endAll } from './processes.ts'
 import { INSIDE, readRecord } from './record.ts'
 import { boxServer } from './server.ts'
-import { sessionEnv } from './place.ts'
+import { END_SESSIONS, sessionEnv } from './place.ts'
 
 /** One box: `node host.ts FOLDER PORT…`. Runs by itself, so that it outlives the agent that made it. */
 
@@ -14,7 +14,7 @@ const ORPHAN_CHECK_MS = 2000
 /** What the host tells its maker once: the port it took, or that none was free. */
 export type Ready = { port: number | null }
 
-type Listener = ReturnType<typeof boxServer>
+type Listener = ReturnType<typeof boxServer>['listener']
 
 async function listen(server: Listener, port: number): Promise<boolean> {
   try {
@@ -38,7 +38,8 @@ async function main(folder: string, ports: number[]): Promise<void> {
   const home = join(folder, INSIDE.home)
   const hostKey = await readFile(join(folder, INSIDE.hostKey), 'utf8')
   const server = boxServer(hostKey, join(folder, INSIDE.keys), { home, env: sessionEnv(record, home) })
-  const port = await firstFree(server, ports)
+  process.on(END_SESSIONS, () => server.endSessions())
+  const port = await firstFree(server.listener, ports)
   process.send?.({ port } satisfies Ready)
   if (port === null) return process.disconnect()
   // Whoever deletes the folder by hand has ended the box too.

@@ -57,6 +57,38 @@ export function signalTo(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** Is this process frozen? One that is gone is not. */
+export async function isFrozen(pid: number): Promise<boolean> {
+  return (await stateOf(pid)).startsWith('T')
+}
+
+async function stateOf(pid: number): Promise<string> {
+  if (process.platform !== 'linux')
+    return promisify(execFile)('ps', ['-o', 'state=', '-p', String(pid)]).then(
+      ({ stdout }) => stdout.trim(),
+      () => '',
+    )
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '') // it ended meanwhile
+  return stat.slice(stat.lastIndexOf(')') + 2)
+}
+
+/** Freezes every process of a box. Again until nobody new is found: one that is not frozen yet may start others. */
+export async function freezeAll(token: string): Promise<void> {
+  const frozen = new Set<number>()
+  for (;;) {
+    const fresh = (await pidsOf(token)).filter((pid) => !frozen.has(pid))
+    if (fresh.length === 0) return
+    for (const pid of fresh) {
+      signalTo(pid, 'SIGSTOP')
+      frozen.add(pid)
+    }
+  }
+}
+
+export async function thawAll(token: string): Promise<void> {
+  for (const pid of await pidsOf(token)) signalTo(pid, 'SIGCONT')
+}
+
 async function untilNone(token: string, signal: NodeJS.Signals, mostMs: number): Promise<boolean> {
   const end = performance.now() + mostMs
   do {
@@ -71,8 +103,9 @@ async function untilNone(token: string, signal: NodeJS.Signals, mostMs: number):
   return false
 }
 
-/** Ends every process of a box, with its group. @param graceMs how long they may take by themselves */
+/** Ends every process of a box, with its group; the frozen ones too. @param graceMs how long they may take by themselves */
 export async function endAll(token: string, graceMs: number): Promise<void> {
+  if (graceMs > 0) await thawAll(token)
   if (graceMs > 0 && (await untilNone(token, 'SIGTERM', graceMs))) return
   if (!(await untilNone(token, 'SIGKILL', KILLED_MOST_MS))) throw new Error('processes of a box do not end')
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { readJson, writeAtomic } from '../../node-agents/core/files.ts'
@@ -54,6 +54,23 @@ export async function makeFolder(folder: string, record: BoxRecord, files: { hos
   await writeFile(join(fresh, INSIDE.keys), files.keys, { mode: 0o600 })
   await writeRecord(fresh, record)
   await rename(fresh, folder)
+}
+
+/** Replaces the keys that may log in, in one step. */
+export const writeKeys = (folder: string, keys: string) => writeAtomic(join(folder, INSIDE.keys), keys)
+
+/** Bytes on disk under a folder. What goes away meanwhile does not count. */
+export async function bytesUnder(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const sizes = await Promise.all(
+    entries.map((e) =>
+      lstat(join(e.parentPath, e.name)).then(
+        (s) => s.blocks * 512,
+        () => 0,
+      ),
+    ),
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** Removes a box's folder, in one step for everyone who looks. Already gone is done. */

@@ -45,5 +45,12 @@ function serveClient(client: Connection, keysFile: string, place: Place): void {
  * An SSH server that lets in the keys of a file (read again at each login) and nobody else.
  * @param hostKey OpenSSH private key
  */
-export const boxServer = (hostKey: string, keysFile: string, place: Place) =>
-  new Server({ hostKeys: [hostKey], keepaliveInterval: 30_000, keepaliveCountMax: 6 }, (client) => serveClient(client, keysFile, place))
+export function boxServer(hostKey: string, keysFile: string, place: Place) {
+  const clients = new Set<Connection>()
+  const listener = new Server({ hostKeys: [hostKey], keepaliveInterval: 30_000, keepaliveCountMax: 6 }, (client) => {
+    clients.add(client)
+    client.on('close', () => clients.delete(client))
+    serveClient(client, keysFile, place)
+  })
+  return { listener, endSessions: () => clients.forEach((client) => client.end()) }
+}

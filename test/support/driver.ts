@@ -1,7 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Container, type ContainerSpec, type Driver, DriverError, type Owner, type PullProgress } from '../../node-agents/core/ports.ts'
 
-type Row = Container & { owner: Owner; spec: ContainerSpec; server: Server | null; sockets: Set<Socket> }
+type Row = Container & {
+  owner: Owner
+  spec: ContainerSpec
+  server: Server | null
+  sockets: Set<Socket>
+  /** How often a rekey ended its sessions. */ sessionsEnded: number
+}
+type Act = 'start' | 'stop' | 'pause' | 'unpause' | 'rekey'
 
 const same = (a: Owner, b: Owner) => a.edge === b.edge && a.hotkey === b.hotkey && a.install === b.install
 
@@ -22,6 +29,10 @@ export class MemoryEngine {
   pull: (reference: string, onProgress: (p: PullProgress) => void, signal: AbortSignal) => Promise<void> = async (reference) => void this.images.add(reference)
   /** Awaited before a container is made; may throw. */
   beforeRun: (spec: ContainerSpec, signal?: AbortSignal) => Promise<void> = async () => undefined
+  /** Awaited before each act on a container that is there; may throw. */
+  beforeAct: (act: Act, c: { allocation: string }) => Promise<void> = async () => undefined
+  /** Every act that was done, in order. */
+  readonly acts: Act[] = []
   /** How long its SSH server takes to greet (ms); Infinity: nothing ever listens. */
   bannerAfterMs = 0
   exec: (argv: string[]) => { exitCode: number; output: string } = () => ({ exitCode: 0, output: '' })
@@ -78,16 +89,38 @@ export class MemoryEngine {
         this.#here({ driver: 'docker' as const, isolation: 'none', engine: 'memory', disk: 'volume' as const, network: 'isolated' as const, id: this.id }),
       list: async (owner) => {
         const mine = this.rows.filter((r) => same(r.owner, owner))
-        const containers = mine.map(({ owner: _o, spec: _s, server: _r, sockets: _k, ...c }) => c)
+        const containers = mine.map(({ owner: _o, spec: _s, server: _r, sockets: _k, sessionsEnded: _e, ...c }) => c)
         return this.#here({ containers, foreign: this.#rows.size - mine.length, foreignGpus: [] })
       },
       hasImage: async (reference) => this.#here(this.images.has(reference)),
       pull: (reference, onProgress, signal) => this.#here(this.pull(reference, onProgress, signal)),
       run: async (owner, spec, signal) => this.#run(owner, spec, signal),
       start: async (_, c) => {
+        await this.#act('start', c)
         if (!(await this.#up(this.#need(c.allocation)))) throw new DriverError('no_port', 'its port is taken')
       },
-      stop: async (_, c) => this.exit(c.allocation, 0),
+      stop: async (_, c) => {
+        await this.#act('stop', c)
+        if (this.#need(c.allocation).state !== 'exited') await this.exit(c.allocation, 0)
+      },
+      pause: async (_, c) => {
+        await this.#act('pause', c)
+        this.#turn(c.allocation, 'running', 'paused')
+      },
+      unpause: async (_, c) => {
+        await this.#act('unpause', c)
+        this.#turn(c.allocation, 'paused', 'running')
+      },
+      rekey: async (_, c, authorizedKeys, endSessions) => {
+        await this.#act('rekey', c)
+        const row = this.#need(c.allocation)
+        if (endSessions && row.state !== 'running') throw new DriverError('engine_error', 'its sessions cannot end')
+        row.spec = { ...row.spec, authorizedKeys }
+        if (endSessions) row.sessionsEnded++
+      },
+      space: async () => this.#here({ freeMb: 900_000, totalMb: 1_000_000 }),
+      written: async (owner) =>
+        this.#here(this.rows.filter((r) => same(r.owner, owner)).map(({ allocation, incarnation }) => ({ allocation, incarnation, mb: 0 }))),
       exec: async (_, c, argv) => {
         this.#need(c.allocation)
         return this.exec(argv)
@@ -120,6 +153,21 @@ export class MemoryEngine {
     return row
   }
 
+  async #act(act: Act, c: { allocation: string }): Promise<void> {
+    this.#need(c.allocation)
+    await this.beforeAct(act, c)
+    this.#here(null)
+    this.acts.push(act)
+  }
+
+  #turn(allocation: string, from: Container['state'], to: Container['state']): void {
+    const row = this.#need(allocation)
+    if (row.state === 'exited') throw new DriverError('exited', 'it is not running')
+    if (row.state !== from) return
+    row.state = to
+    this.#changed()
+  }
+
   async #run(owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<{ port: number }> {
     this.#here(null)
     await this.beforeRun(spec, signal)
@@ -128,7 +176,7 @@ export class MemoryEngine {
     for (const port of ports) {
       if (this.rows.some((r) => r.port === port && r.state === 'running')) continue
       const identity = { allocation, incarnation, gpus, hostKey, trace, port }
-      const row: Row = { ...identity, owner, spec, state: 'created', exitCode: null, started: false, server: null, sockets: new Set() }
+      const row: Row = { ...identity, owner, spec, state: 'created', exitCode: null, started: false, server: null, sockets: new Set(), sessionsEnded: 0 }
       if (!(await this.#up(row))) continue
       this.#rows.set(`${allocation}/${incarnation}`, row)
       this.made.push(`${allocation}/${incarnation}`)
@@ -153,9 +201,10 @@ export class MemoryEngine {
 
   #greet(row: Row, socket: Socket): void {
     row.sockets.add(socket)
+    if (row.state === 'paused') return // takes connections and says nothing, as a frozen one does
     socket.on('close', () => row.sockets.delete(socket))
     socket.on('error', () => socket.destroy()) // a client that leaves is nothing to an SSH server
-    setTimeout(() => socket.write('SSH-2.0-memory\r\n'), this.bannerAfterMs).unref()
+    setTimeout(() => row.state === 'running' && socket.write('SSH-2.0-memory\r\n'), this.bannerAfterMs).unref()
   }
 
   async #quiet(row: Row): Promise<void> {

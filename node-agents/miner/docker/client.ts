@@ -33,6 +33,11 @@ const unless = (statuses: number[]) => (error: unknown) => {
   if (!statuses.includes(statusOf(error) ?? 0)) throw error
 }
 
+/** The same, where only the words tell it apart. */
+const unlessSaid = (words: RegExp) => (error: unknown) => {
+  if (!words.test(textOf(error))) throw error
+}
+
 /** A question that the SDK has no abortable method for. */
 function get<T>(docker: Docker, path: string, abortSignal: AbortSignal): Promise<T> {
   const request = { path, method: 'GET', statusCodes: { 200: true, 404: 'not found', 500: 'server error' }, abortSignal }
@@ -49,7 +54,9 @@ export function connect(socket?: string) {
 function images(docker: Docker) {
   return {
     info: (signal?: AbortSignal) =>
-      ask(DEADLINE.ask, signal, (abortSignal) => get<{ ID: string; ServerVersion: string; SecurityOptions: string[] | null }>(docker, '/info', abortSignal)),
+      ask(DEADLINE.ask, signal, (abortSignal) =>
+        get<{ ID: string; ServerVersion: string; SecurityOptions: string[] | null; DockerRootDir: string }>(docker, '/info', abortSignal),
+      ),
 
     /** Environment an image brings along ("NAME=value"), or null when the image is not here. */
     imageEnv: (reference: string, signal?: AbortSignal) =>
@@ -86,6 +93,10 @@ function containers(docker: Docker) {
         }
       }),
 
+    /** Bytes each has written on top of its image. The engine walks the files for it. */
+    written: (filters: Filters, signal?: AbortSignal): Promise<(Row & { SizeRw?: number })[]> =>
+      ask(DEADLINE.ask, signal, (abortSignal) => docker.listContainers({ all: true, size: true, filters, abortSignal })),
+
     /** Labels and state of the container that holds a name. */
     inspect: (name: string, signal?: AbortSignal): Promise<Row> =>
       ask(DEADLINE.ask, signal, async (abortSignal) => {
@@ -108,9 +119,28 @@ function containers(docker: Docker) {
             .catch(unless([304]))),
       ),
 
-    pause: (id: string) => ask(DEADLINE.ask, undefined, async (abortSignal) => void (await docker.getContainer(id).pause({ abortSignal }))),
+    pause: (id: string) =>
+      ask(
+        DEADLINE.ask,
+        undefined,
+        async (abortSignal) =>
+          void (await docker
+            .getContainer(id)
+            .pause({ abortSignal })
+            .catch(unlessSaid(/is already paused/))),
+      ),
 
-    unpause: (id: string) => ask(DEADLINE.ask, undefined, async (abortSignal) => void (await docker.getContainer(id).unpause({ abortSignal }))),
+    /** One that ended says "is not paused" too: look at its state first. */
+    unpause: (id: string) =>
+      ask(
+        DEADLINE.ask,
+        undefined,
+        async (abortSignal) =>
+          void (await docker
+            .getContainer(id)
+            .unpause({ abortSignal })
+            .catch(unlessSaid(/is not paused/))),
+      ),
 
     /** Terminates, then kills after the grace. @param graceS seconds */
     stop: (id: string, graceS: number) =>

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DriverError, type ContainerIdentity, type Driver, type Owner } from '../../core/ports.ts'
-import { connect, type Engine, type Row } from './client.ts'
+import { pause, rekey, unpause } from './acts.ts'
+import { connect, type Engine } from './client.ts'
+import { space, written } from './disk.ts'
 import { exec } from './exec.ts'
-import { inventoryOf, nameOf, ofContainer } from './labels.ts'
+import { find, need } from './find.ts'
+import { inventoryOf, nameOf } from './labels.ts'
 import { pull } from './pull.ts'
 import { run } from './run.ts'
 import { watch } from './watch.ts'
@@ -14,18 +17,6 @@ const STOP_GRACE_S = 5
 
 /** Another removal of the same container: how often to look, and for how long (ms). */
 const REMOVAL = { poll: 50, most: 60_000 }
-
-/** Finds a container by all labels that make it ours; what has another owner is not found. */
-async function find(engine: Engine, owner: Owner, c: Ref, signal?: AbortSignal): Promise<Row | null> {
-  const [row] = await engine.list({ label: ofContainer(owner, c) }, signal)
-  return row ?? null
-}
-
-async function need(engine: Engine, owner: Owner, c: Ref): Promise<Row> {
-  const row = await find(engine, owner, c)
-  if (!row) throw new DriverError('container_missing', `${nameOf(c)} is not there`)
-  return row
-}
 
 async function remove(engine: Engine, owner: Owner, c: Ref): Promise<void> {
   const row = await find(engine, owner, c)
@@ -67,6 +58,11 @@ export function dockerDriver(o: { socket?: string; bindAddress: string }): Drive
       await (row.State === 'paused' ? engine.unpause(row.Id) : engine.start(row.Id))
     },
     stop: async (owner, c) => engine.stop((await need(engine, owner, c)).Id, STOP_GRACE_S),
+    pause: (owner, c) => pause(engine, owner, c),
+    unpause: (owner, c) => unpause(engine, owner, c),
+    rekey: (owner, c, keys, endSessions) => rekey(engine, owner, c, keys, endSessions),
+    space: (signal) => space(engine, signal),
+    written: (owner, signal) => written(engine, owner, signal),
     exec: async (owner, c, argv, env, timeoutMs) => exec(engine, (await need(engine, owner, c)).Id, argv, env, timeoutMs),
     remove: (owner, c) => remove(engine, owner, c),
     watch: (owner, onChange, signal) => watch(engine, owner, onChange, signal),

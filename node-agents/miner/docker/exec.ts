@@ -12,18 +12,12 @@ const TIMED_OUT = 124
 const KILL_AFTER_S = 2
 const ENGINE_SLACK_MS = 10_000
 
-/**
- * Runs argv inside, no shell. The engine cannot stop what it started, so timeout(1) of the image does.
- * @returns exit code (124: time was up) and the last 2 KB of output
- */
-export async function exec(engine: Engine, id: string, argv: string[], env: Record<string, string>, timeoutMs: number) {
-  const seconds = Math.max(1, Math.ceil(timeoutMs / 1000))
-  const began = performance.now()
-  const deadline = AbortSignal.timeout((seconds + KILL_AFTER_S) * 1000 + ENGINE_SLACK_MS)
-  const limited = ['timeout', '-k', String(KILL_AFTER_S), String(seconds), ...argv]
+/** Runs argv inside, no shell, and waits for its end. @returns exit code and the last 2 KB of output */
+export async function inside(engine: Engine, id: string, argv: string[], env: Record<string, string>, deadlineMs: number) {
+  const deadline = AbortSignal.timeout(deadlineMs)
   const { id: execId, output } = await engine.exec(
     id,
-    limited,
+    argv,
     Object.entries(env).map((pair) => pair.join('=')),
     deadline,
   )
@@ -36,6 +30,18 @@ export async function exec(engine: Engine, id: string, argv: string[], env: Reco
   // A stream that ends says nothing: it also ends when the engine dies.
   const exitCode = await engine.exitCode(execId)
   if (exitCode === null) throw new DriverError('engine_error', 'the output of a command inside ended before the command')
+  return { exitCode, output: last.text() }
+}
+
+/**
+ * Runs argv inside, no shell, for so long at most. The engine cannot stop what it started, so timeout(1) of the image does.
+ * @returns exit code (124: time was up) and the last 2 KB of output
+ */
+export async function exec(engine: Engine, id: string, argv: string[], env: Record<string, string>, timeoutMs: number) {
+  const seconds = Math.max(1, Math.ceil(timeoutMs / 1000))
+  const began = performance.now()
+  const limited = ['timeout', '-k', String(KILL_AFTER_S), String(seconds), ...argv]
+  const { exitCode, output } = await inside(engine, id, limited, env, (seconds + KILL_AFTER_S) * 1000 + ENGINE_SLACK_MS)
   const late = performance.now() - began >= seconds * 1000
-  return { exitCode: late && (exitCode === TIMED_OUT || exitCode === 137) ? TIMED_OUT : exitCode, output: last.text() }
+  return { exitCode: late && (exitCode === TIMED_OUT || exitCode === 137) ? TIMED_OUT : exitCode, output }
 }
