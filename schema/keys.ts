@@ -2,7 +2,8 @@ import * as z from 'zod'
 import { keyId } from './ids.ts'
 import { QUOTA_DEFAULTS } from './protocol.ts'
 
-export const SCOPES = ['client', 'admin'] as const
+/** `metrics` reads GET /metrics and nothing else. */
+export const SCOPES = ['client', 'admin', 'metrics'] as const
 export type Scope = (typeof SCOPES)[number]
 
 export const tenantName = z

@@ -8,7 +8,9 @@ import { json, jsonBody, problems, router } from '../http/app.ts'
 import { bearer } from '../http/bearer.ts'
 import { atMost } from '../http/limit.ts'
 import { admitted, allow, disallow } from '../verbs/admit.ts'
+import { BRAKES, brakes, releaseBrake, type Brake } from '../verbs/brakes.ts'
 import { createKey, listKeys, revokeKey } from '../verbs/keys.ts'
+import { restoreEpoch } from '../verbs/restoreEpoch.ts'
 
 const security = [{ bearer: [] }]
 const common = ['unauthorized', 'forbidden', 'rate_limited', 'invalid_request', 'database_unavailable'] as const
@@ -16,6 +18,16 @@ const bodies = ['malformed_request', 'unsupported_media_type', 'body_too_large']
 const done = { 204: { description: 'Done' } }
 
 const agentView = z.object({ hotkey, role: z.enum(ROLES), standing: z.string(), source: z.string(), changed_at: z.iso.datetime() }).meta({ id: 'Agent' })
+
+const brakeView = z
+  .object({
+    name: z.enum(BRAKES),
+    since: z.iso.datetime(),
+    unreachable: z.number().int().meta({ description: 'Miners that went away' }),
+    total: z.number().int().meta({ description: 'Of so many' }),
+    released_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'Brake' })
 
 const keyCreate = createRoute({
   method: 'post',
@@ -71,6 +83,33 @@ const allowRemove = createRoute({
   responses: { ...done, ...problems(...common, 'not_found') },
 })
 
+const brakeList = createRoute({
+  method: 'get',
+  path: '/admin/brakes',
+  summary: 'Brakes that are engaged: rules that refuse a mass change until a person confirms',
+  security,
+  middleware: [bearer('admin')] as const,
+  responses: { 200: json(z.object({ items: z.array(brakeView) }), 'Brakes'), ...problems(...common) },
+})
+const brakeRelease = createRoute({
+  method: 'post',
+  path: '/admin/brakes/{name}/release',
+  summary: 'Release a brake: what it held back happens',
+  security,
+  middleware: [bearer('admin'), atMost(BODY_LIMIT.client)] as const,
+  request: { params: z.object({ name: z.enum(BRAKES).meta({ param: { name: 'name', in: 'path' } }) }) },
+  responses: { ...done, ...problems(...common, 'not_found') },
+})
+
+const epochRestore = createRoute({
+  method: 'post',
+  path: '/admin/restore-epoch',
+  summary: 'After the database was restored from a backup: every agent takes its wish again',
+  security,
+  middleware: [bearer('admin'), atMost(BODY_LIMIT.client)] as const,
+  responses: { 200: json(z.object({ epoch: z.number().int() }), 'The new epoch of wishes'), ...problems(...common) },
+})
+
 const iso = (ms: number) => new Date(ms).toISOString()
 type KeyRow = Awaited<ReturnType<typeof listKeys>>[number]
 
@@ -91,6 +130,10 @@ function key(row: KeyRow): z.infer<typeof keyView> {
     created_at: iso(row.createdAt),
     revoked_at: row.revokedAt === null ? null : iso(row.revokedAt),
   }
+}
+
+function brake({ name, sinceMs, unreachable, total, releasedMs }: Brake): z.infer<typeof brakeView> {
+  return { name, since: iso(sinceMs), unreachable, total, released_at: releasedMs === null ? null : iso(releasedMs) }
 }
 
 export const adminRoutes = router()
@@ -118,3 +161,9 @@ export const adminRoutes = router()
     await disallow(c.get('ctx'), { actor: c.get('caller').keyId, hotkey: c.req.valid('param').hotkey })
     return c.body(null, 204)
   })
+  .openapi(brakeList, async (c) => c.json({ items: (await brakes(c.get('ctx'))).map(brake) }, 200))
+  .openapi(brakeRelease, async (c) => {
+    await releaseBrake(c.get('ctx'), { actor: c.get('caller').keyId, name: c.req.valid('param').name })
+    return c.body(null, 204)
+  })
+  .openapi(epochRestore, async (c) => c.json(await restoreEpoch(c.get('ctx'), { actor: c.get('caller').keyId }), 200))

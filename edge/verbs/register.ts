@@ -17,6 +17,18 @@ export function acceptable(ctx: Ctx, facts: HostFacts): void {
   if (facts.driver === 'box') throw new Problem('refused_facts', 'this edge takes no hosts without container isolation; install Docker')
 }
 
+/**
+ * An agent too old to talk to is noted, so that it takes no new claim and shows as `too_old`: it is not away, and what it runs lives on.
+ * Throws `agent_too_old`.
+ */
+export async function newEnough(ctx: Ctx, hotkey: string, r: Pick<Registration, 'protocol' | 'version' | 'install'>): Promise<void> {
+  if (r.protocol >= PROTOCOL_OLDEST) return
+  await write(ctx.db, [
+    sql`UPDATE miners SET protocol = ${r.protocol}, version = ${r.version} WHERE hotkey = ${hotkey} AND install = ${r.install} AND (protocol <> ${r.protocol} OR version <> ${r.version})`,
+  ])
+  throw new Problem('agent_too_old', `this edge speaks protocol ${PROTOCOL_OLDEST} to ${PROTOCOL}, the agent ${r.protocol}: upgrade it; what it runs lives on`)
+}
+
 /** What a second install is told, and how it becomes the first. */
 export function spokenFor(install: string | null): Problem {
   return new Problem('agent_conflict', `install ${install} speaks for this hotkey; stop that agent, or if it is lost run: compute miner takeover`)
@@ -28,7 +40,7 @@ export function spokenFor(install: string | null): Problem {
  * Throws `agent_too_old`, `wrong_role`, `not_admitted`, `agent_conflict`, `refused_facts`, `invalid_request`.
  */
 export async function register(ctx: Ctx, { hotkey, registration: r }: Register): Promise<{ protocol: number; epoch: number; server_time_ms: number }> {
-  if (r.protocol < PROTOCOL_OLDEST) throw new Problem('agent_too_old', `this edge speaks protocol ${PROTOCOL_OLDEST} to ${PROTOCOL}`)
+  await newEnough(ctx, hotkey, r)
   if (r.role !== 'miner') throw new Problem('wrong_role', 'only miners register so far')
   const { facts } = r
   if (!facts) throw new Problem('invalid_request', 'facts: a miner registers with its facts', { errors: [{ field: 'facts', message: 'required for a miner' }] })

@@ -1,7 +1,7 @@
 import { CompactSign } from 'jose'
 import { verifyBytes } from '../../schema/btauth.ts'
 import { Problem } from '../../schema/problem.ts'
-import { PROTOCOL, PROTOCOL_OLDEST } from '../../schema/protocol.ts'
+import { PROTOCOL } from '../../schema/protocol.ts'
 import { fingerprint, hostKeyStatement } from '../../schema/ssh.ts'
 import { JWS_TYPE, type Report, type Wish, type WishEntry } from '../../schema/sync.ts'
 import { sql } from 'drizzle-orm'
@@ -12,7 +12,8 @@ import { takeFacts, tellPhases } from '../store/facts.ts'
 import { failedHere, layTombstones, stopLost, takeReport, type Taken } from '../store/reports.ts'
 import { standingOf, wishEntry, wishOf, type Standing } from '../store/wishes.ts'
 import { advance } from './advance.ts'
-import { acceptable } from './register.ts'
+import { acceptable, newEnough, spokenFor } from './register.ts'
+import { noticeRollback } from './restoreEpoch.ts'
 
 export type Sync = { hotkey: string; report: Report }
 
@@ -21,10 +22,11 @@ export type Sync = { hotkey: string; report: Report }
  * Throws `agent_too_old`, `not_registered`, `agent_conflict`, `out_of_order`, `refused_facts`, `invalid_request`.
  */
 export async function sync(ctx: Ctx, { hotkey, report }: Sync): Promise<{ wish: string }> {
-  if (report.protocol < PROTOCOL_OLDEST) throw new Problem('agent_too_old', `this edge speaks protocol ${PROTOCOL_OLDEST} to ${PROTOCOL}`)
+  await newEnough(ctx, hotkey, report)
   if (report.facts) acceptable(ctx, report.facts)
   checkEndpoints(hotkey, report)
   const outcome = await take(ctx, { hotkey, report, token: crypto.randomUUID(), nowMs: ctx.now() })
+  await noticeRollback(ctx, { hotkey, report, standing: outcome.standing })
   for (const [holder, moved] of outcome.changed) ctx.defer('changed', ctx.feed(holder).changed(moved.map((m) => m.id)))
   const failed = outcome.failed
   for (const allocation of failed) await advance(ctx, { allocation })
@@ -69,7 +71,7 @@ async function reread(ctx: Ctx, hotkey: string): Promise<State> {
 function refusal(standing: Standing | undefined, report: Report): Problem {
   if (!standing || standing.standing === 'removed') return new Problem('not_admitted')
   if (standing.install === null) return new Problem('not_registered', 'call POST /agent/register')
-  if (standing.install !== report.install) return new Problem('agent_conflict', `install ${standing.install} speaks for this hotkey`)
+  if (standing.install !== report.install) return spokenFor(standing.install)
   return new Problem('out_of_order', `seq ${report.seq} is not above ${standing.seq}`)
 }
 
