@@ -12,6 +12,7 @@ import { Book } from './book.ts'
 import type { MinerConfig } from './config.ts'
 import { HostWatch } from './facts.ts'
 import { Hold } from './hold.ts'
+import { Pulse } from './pulse.ts'
 import { ServerTime } from './server-time.ts'
 import { Session } from './session.ts'
 import { Sight } from './sight.ts'
@@ -22,7 +23,7 @@ import type { Tools } from './tools.ts'
 export type Given = { config: MinerConfig; driver: Driver; signer: Signer; state: State; log: Log; signal: AbortSignal }
 
 /** The parts of one agent, put together and not yet running. */
-export type Agent = Parts & { sync: Sync; looks: Trigger; wake: WakeOptions; met: Gate; registered: Gate }
+export type Agent = Parts & { sync: Sync; pulse: Pulse; looks: Trigger; wake: WakeOptions; met: Gate; registered: Gate }
 
 /** Puts an agent together. Nothing is asked of anybody yet. */
 export function assemble({ config, driver, signer, state, log, signal }: Given): Agent {
@@ -32,7 +33,7 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
   const receiver = () => edgeOf(state)
   const tools = makeTools({ config, driver, signer, state, log, signal }, () => sync.changed())
   const hold = new Hold(state, signer.address, log)
-  const time = new ServerTime(clock)
+  const [time, pulse] = [new ServerTime(clock), new Pulse(clock)]
   const workers = new Workers(tools, () => looks.kick(), signal)
   const host = new HostWatch({ driver, settings: { ...config, hotkey: signer.address }, clock, log, onNews: () => sync.hostChanged() })
   const parts: Parts = { tools, hold, workers, host, time, state, clock, log }
@@ -44,6 +45,7 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
     session,
     hold,
     time,
+    pulse,
     clock,
     log,
     trigger: new Trigger(clock),
@@ -64,7 +66,7 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
     onUp: () => sync.socketUp(),
     onDown: () => sync.socketDown(),
   }
-  return { ...parts, sync, looks, wake, met, registered }
+  return { ...parts, sync, pulse, looks, wake, met, registered }
 }
 
 function edgeOf(state: State): string {

@@ -12,7 +12,9 @@ import { listOfCommands, runCommand } from './commands/index.ts'
 import { type MinerConfig, SETTINGS, toConfig } from './config.ts'
 import { lockState } from './lock.ts'
 import { reconcileLoop } from './reconcile.ts'
+import { openSocket, type Operator } from './socket.ts'
 import { makeStateDir, openState } from './state.ts'
+import { statusOf } from './status.ts'
 import { watchLoop } from './watch.ts'
 
 /** What an agent does all day. Containers are not looked at before it is known whose they would be. */
@@ -42,6 +44,7 @@ export async function runMiner(config: MinerConfig, driver: Driver, signal: Abor
     const agent = assemble({ config, driver, signer, state, log, signal: AbortSignal.any([signal, stop.signal]) })
     cleanup.defer('workers', () => agent.workers.idle())
     cleanup.defer('work', () => stop.abort())
+    cleanup.defer('control socket', await opened(config.state, operatorOf(agent, signer.address, config.edge.url), log))
     await agent.hold.restore()
     if (state.edge()) agent.met.open()
     agent.looks.kick()
@@ -50,6 +53,20 @@ export async function runMiner(config: MinerConfig, driver: Driver, signal: Abor
   } finally {
     await cleanup.run(log)
     log.info('miner agent stopped; containers run on')
+  }
+}
+
+function operatorOf(agent: Agent, hotkey: string, url: string): Operator {
+  return { status: () => statusOf(agent, hotkey, url), confirm: () => [] }
+}
+
+/** Nobody's rental ends because the operator cannot look in. */
+async function opened(state: string, operator: Operator, log: Log): Promise<() => Promise<void>> {
+  try {
+    return await openSocket(state, operator, log)
+  } catch (error) {
+    log.error({ err: error }, 'the control socket cannot be opened: compute miner status and confirm do not work')
+    return async () => undefined
   }
 }
 

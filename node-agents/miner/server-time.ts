@@ -25,6 +25,12 @@ export class ServerTime {
     this.#doubtSince = Infinity
   }
 
+  /** How far the wall clock of this machine is behind the edge's time (ms); null before the first sync. */
+  get offsetMs(): number | null {
+    const a = this.#anchor
+    return a && a.serverMs + this.#clock.monotonicMs() - a.monotonicMs - this.#clock.wallMs()
+  }
+
   /** Milliseconds since 1970 at the edge, or null while nobody can say. */
   now(): number | null {
     const mono = this.#clock.monotonicMs()

@@ -7,6 +7,7 @@ import { Mistake } from '../core/mistake.ts'
 import type { Clock, Control } from '../core/ports.ts'
 import type { Trigger } from '../core/trigger.ts'
 import type { Hold } from './hold.ts'
+import type { Pulse } from './pulse.ts'
 import { NEWS_MS, type News, newsIn } from './report.ts'
 import type { ServerTime } from './server-time.ts'
 import type { Session } from './session.ts'
@@ -22,6 +23,7 @@ export type SyncDeps = {
   session: Session
   hold: Hold
   time: ServerTime
+  pulse: Pulse
   clock: Clock
   trigger: Trigger
   hotkey: string
@@ -42,7 +44,6 @@ export class Sync {
   #fullAt = -Infinity
   /** When a sync is due even with nothing to tell. */
   #dueAt = -Infinity
-  #socketUp = false
 
   constructor(deps: SyncDeps) {
     this.#d = deps
@@ -68,17 +69,17 @@ export class Sync {
   }
 
   socketUp(): void {
-    this.#socketUp = true
+    this.#d.pulse.socketUp = true
     this.go()
   }
 
   socketDown(): void {
-    this.#socketUp = false
+    this.#d.pulse.socketUp = false
     this.#due(this.#interval())
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, trigger, session } = this.#d
+    const { clock, trigger, session, pulse } = this.#d
     trigger.kick()
     for (;;) {
       await trigger.next(signal)
@@ -90,8 +91,10 @@ export class Sync {
         await session.ready(signal)
         await this.#once(signal)
         this.#backoff.reset()
+        pulse.ok()
       } catch (error) {
         if (signal.aborted || error instanceof Mistake) throw error
+        pulse.failed(error)
         const pause = this.#judge(error)
         trigger.hold(pause)
         this.#due(pause)
@@ -121,7 +124,7 @@ export class Sync {
 
   #interval(): number {
     const full = Math.max(0, this.#fullAt - this.#d.clock.monotonicMs())
-    return this.#socketUp ? full : Math.min(full, POLL_MS)
+    return this.#d.pulse.socketUp ? full : Math.min(full, POLL_MS)
   }
 
   /** What a failure means for the next try (ms), said once where the operator can see it. */

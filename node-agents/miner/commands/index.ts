@@ -8,6 +8,14 @@ type Subcommand = { summary: string; /** @returns the exit code */ run: (argv: s
 
 /** What `compute miner` does besides being the agent. Each is loaded when it is asked for: the agent carries none of them. */
 export const COMMANDS: Record<string, Subcommand> = {
+  status: {
+    summary: 'show the agent that runs on this host',
+    run: async (argv, hands) => (await import('./status.ts')).statusCommand(argv, hands),
+  },
+  confirm: {
+    summary: 'let containers go that the edge does not explain',
+    run: async (argv, hands) => (await import('./confirm.ts')).confirmCommand(argv, hands),
+  },
   doctor: {
     summary: 'check this host the way a validator would, with the fix for everything that fails',
     run: async (argv, hands) => (await import('./doctor.ts')).doctor(argv, hands),

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import * as z from 'zod'
+import type { Log } from '../core/log.ts'
+import { reason } from '../core/mistake.ts'
+import type { Key } from './key.ts'
+import type { AgentStatus } from './status.ts'
+
+/** What the operator of this host may ask of a running agent. */
+export type Operator = {
+  status(): AgentStatus
+  /** Lets unexplained containers go. @returns those it was about */
+  confirm(keys: Key[] | 'all'): Key[]
+}
+
+/** The kernel takes 107 bytes, and a name of our own is added while it is made. */
+const MAX_PATH = 100
+const MAX_BODY = 65_536
+const SOCKET = 'control.sock'
+/** Where the socket is when the state directory's own path is too long for one. */
+const POINTER = 'control.path'
+const FOLDER = 'compute-'
+
+const key = z.custom<Key>((v) => typeof v === 'string' && /^al_[0-9a-z]{26}\/[1-9][0-9]*$/.test(v), 'an allocation and its incarnation, such as al_01k…/1')
+export const confirmInput = z.union([z.strictObject({ keys: z.array(key).min(1).max(256) }), z.strictObject({ all: z.literal(true) })])
+export const confirmed = z.object({ keys: z.array(key) })
+
+/** Where the agent of a state directory listens. */
+export async function socketPath(state: string): Promise<string> {
+  const own = join(state, SOCKET)
+  if (fits(own)) return own
+  return (await readFile(join(state, POINTER), 'utf8').catch(() => own)).trim()
+}
+
+const fits = (path: string) => Buffer.byteLength(path) + FOLDER.length <= MAX_PATH
+
+/** A folder of this agent alone; what one that died left there is removed. */
+async function elsewhere(state: string): Promise<string> {
+  const pointer = join(state, POINTER)
+  const old = dirname((await readFile(pointer, 'utf8').catch(() => '')).trim())
+  if (basename(old).startsWith(FOLDER)) await rm(old, { recursive: true, force: true })
+  const folder = await mkdtemp(join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), FOLDER))
+  await writeFile(pointer, join(folder, SOCKET), { mode: 0o600 })
+  return folder
+}
+
+/**
+ * Opens the control socket: HTTP for whoever may read the state directory, and nobody else. The caller holds the lock of that
+ * directory, so a socket that is there is a dead agent's, and is replaced.
+ * @returns a function that closes it
+ */
+export async function openSocket(state: string, operator: Operator, log: Log): Promise<() => Promise<void>> {
+  const folder = fits(join(state, SOCKET)) ? state : await elsewhere(state)
+  const path = join(folder, SOCKET)
+  const server = createServer((request, response) => void serve(operator, request, response, log))
+  server.requestTimeout = 10_000
+  await listen(server, path)
+  return async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    await rm(folder === state ? path : folder, { recursive: true, force: true })
+  }
+}
+
+/** Listens at a name nobody knows, until nobody else may connect. */
+async function listen(server: Server, path: string): Promise<void> {
+  const fresh = join(dirname(path), `.${randomUUID().slice(0, 8)}`)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(fresh, resolve)
+  })
+  await chmod(fresh, 0o600)
+  await rename(fresh, path)
+}
+
+async function serve(operator: Operator, request: IncomingMessage, response: ServerResponse, log: Log): Promise<void> {
+  const answer = (status: number, body: unknown) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  try {
+    const route = `${request.method} ${request.url}`
+    if (route === 'GET /status') return void answer(200, operator.status())
+    if (route !== 'POST /confirm') return void answer(404, { detail: `nothing is at ${route}` })
+    const input = confirmInput.safeParse(JSON.parse(await bodyOf(request)))
+    if (!input.success) return void answer(400, { detail: z.prettifyError(input.error) })
+    const keys = operator.confirm('all' in input.data ? 'all' : input.data.keys)
+    log.warn({ keys }, 'the operator confirmed: what the edge does not explain may go')
+    answer(200, { keys })
+  } catch (error) {
+    log.error({ err: error }, 'the control socket failed')
+    if (!response.headersSent) answer(500, { detail: reason(error) })
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length
+    if (size > MAX_BODY) throw new Error(`more than ${MAX_BODY} bytes`)
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
