@@ -4,6 +4,7 @@ import { encodeHotkey } from '../../schema/hotkey.ts'
 import { invalid, Problem } from '../../schema/problem.ts'
 import { DEADLINE_MS, IDEMPOTENCY_MS } from '../../schema/protocol.ts'
 import type { Spec } from '../../schema/tables/allocations.ts'
+import { nextWarning } from '../../schema/warn.ts'
 import type { Caller } from '../caller.ts'
 import type { Ctx } from '../ctx.ts'
 import { byIdempotencyKey, usageOf, type AllocationRow } from '../store/allocations.ts'
@@ -38,6 +39,7 @@ export async function allocate(ctx: Ctx, { caller, input, idempotencyKey }: Allo
     if (claimed) {
       ctx.defer('wake', ctx.hub(claimed.hotkey).wake(claimed.hotkey))
       ctx.defer('look_at', ctx.hub(claimed.hotkey).lookAt(id, claimed.deadlineAt))
+      ctx.defer('changed', ctx.feed(caller.tenant).changed([id]))
       ctx.log.info('allocated', { allocation: id, hotkey: claimed.hotkey, tenant: caller.tenant })
       return { id, replayed: false }
     }
@@ -84,6 +86,7 @@ async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: 
   const readyBy = now + c.spec.ready_by_s * 1000
   const deadlineAt = Math.min(now + DEADLINE_MS.acknowledge, readyBy)
   const whole = c.spec.gpu.count === 'all'
+  const expiresAt = now + Math.round(c.input.lease_hours * 3600_000)
   const row = insertOf({
     id: c.id,
     purpose: 'rent',
@@ -95,7 +98,8 @@ async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: 
     traceId: ctx.trace,
     createdAt: now,
     sshKeys: c.input.ssh_keys,
-    expiresAt: now + Math.round(c.input.lease_hours * 3600_000),
+    expiresAt,
+    warnAt: nextWarning(expiresAt, now),
     spec: c.spec,
     exclusive: whole,
     readyBy,
@@ -115,16 +119,16 @@ async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: 
 }
 
 type Identity = 'id' | 'purpose' | 'holder' | 'keyId' | 'name' | 'idempotencyKey' | 'bodyHash' | 'traceId' | 'createdAt'
-type FirstWish = 'sshKeys' | 'expiresAt' | 'spec' | 'exclusive' | 'readyBy' | 'deadlineAt'
+type FirstWish = 'sshKeys' | 'expiresAt' | 'warnAt' | 'spec' | 'exclusive' | 'readyBy' | 'deadlineAt'
 type NewRow = { [K in Identity | FirstWish]: AllocationRow[K] }
 
 /** Generation and incarnation begin at 1; host, limits and number of GPUs come from the pick `c` that held. */
 function insertOf(r: NewRow): SQL {
   return sql`
     INSERT INTO allocations (id, purpose, holder, key_id, name, idempotency_key, body_hash, trace_id, created_at, desired, generation, incarnation,
-      ssh_keys, expires_at, spec, limits, hotkey, exclusive, gpu_want, gpu_got, tried, ready_by, deadline_at)
+      ssh_keys, expires_at, warn_at, spec, limits, hotkey, exclusive, gpu_want, gpu_got, tried, ready_by, deadline_at)
     SELECT ${r.id}, ${r.purpose}, ${r.holder}, ${r.keyId}, ${r.name}, ${r.idempotencyKey}, ${r.bodyHash}, ${r.traceId}, ${r.createdAt}, 'run', 1, 1,
-      ${JSON.stringify(r.sshKeys)}, ${r.expiresAt}, ${JSON.stringify(r.spec)}, c.limits, c.hotkey, ${Number(r.exclusive)}, c.take, 0, '[]', ${r.readyBy}, ${r.deadlineAt}`
+      ${JSON.stringify(r.sshKeys)}, ${r.expiresAt}, ${r.warnAt}, ${JSON.stringify(r.spec)}, c.limits, c.hotkey, ${Number(r.exclusive)}, c.take, 0, '[]', ${r.readyBy}, ${r.deadlineAt}`
 }
 
 async function refuseOverQuota(ctx: Ctx, caller: Caller, spec: Spec, picks: Pick[]): Promise<void> {
