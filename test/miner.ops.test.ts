@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { COMMANDS, runCommand } from '../node-agents/miner/commands/index.ts'
+import type { AgentStatus } from '../node-agents/miner/status.ts'
+import { Problem } from '../schema/index.ts'
+import { MinerWorld } from './support/miner.ts'
+import { run } from './support/process.ts'
+import { until } from './support/until.ts'
+
+/** What the operator of a host does and sees. */
+
+let world: MinerWorld
+beforeEach(async () => {
+  world = await MinerWorld.make()
+})
+afterEach(() => world.close())
+
+/** One `compute miner …` in this process. @returns exit code and what it said */
+async function compute(name: string, ...argv: string[]): Promise<{ code: number; out: string }> {
+  const said: string[] = []
+  const code = await runCommand(name, argv, { env: {}, out: (text) => said.push(text), makeDriver: () => world.engine.driver() })
+  return { code, out: said.join('\n') }
+}
+
+const status = async (state = world.config.state) => JSON.parse((await compute('status', '--state', state, '--json')).out) as AgentStatus
+
+describe('compute miner', () => {
+  it('lists its commands, and names a wrong one', async () => {
+    const help = await run('node-agents/main.ts', ['miner', '--help'])
+    for (const name of Object.keys(COMMANDS)) expect(help.out).toContain(`  ${name} `)
+    const wrong = await run('node-agents/main.ts', ['miner', 'frobnicate'])
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('no command "frobnicate"') })
+    for (const name of Object.keys(COMMANDS)) expect(wrong.err).toContain(name)
+  })
+
+  it.each(Object.keys(COMMANDS))('%s explains itself', async (name) => {
+    const { code, out } = await run('node-agents/main.ts', ['miner', name, '--help'])
+    expect(code).toBe(0)
+    expect(out).toContain(`compute miner ${name}`)
+  })
+})
+
+describe('the control socket', () => {
+  const socket = (state = world.config.state) => join(state, 'control.sock')
+
+  it('is for its owner alone, replaces a dead one, and goes with the agent', async () => {
+    await mkdir(world.config.state, { mode: 0o700 })
+    await writeFile(socket(), 'left by a crash')
+    const agent = await world.up()
+    expect((await stat(socket())).mode & 0o777).toBe(0o600)
+    expect((await stat(world.config.state)).mode & 0o777).toBe(0o700)
+    expect((await status()).hotkey).toBe(world.hotkey)
+    await agent.stop()
+    expect(existsSync(socket())).toBe(false)
+    await expect(compute('status', '--state', world.config.state)).rejects.toThrow(/no agent runs there/)
+  })
+
+  it('finds room when the state directory is too deep for one', async () => {
+    const state = join(world.config.state, 'd'.repeat(100))
+    const agent = await world.up({ state })
+    expect(existsSync(socket(state))).toBe(false)
+    expect((await status(state)).hotkey).toBe(world.hotkey)
+    await agent.stop()
+  })
+})
+
+describe('status', () => {
+  it('shows the edge, the wish, every container and what is foreign', async () => {
+    await world.up()
+    const entry = world.entry()
+    await world.running(entry)
+    const seen = await status()
+    expect(seen).toMatchObject({
+      hotkey: world.hotkey,
+      install: world.edge.last?.install,
+      edge: { url: world.edge.url, address: world.edge.address },
+      sync: { refusal: null, socket_up: true },
+      wish: { epoch: 1, version: 1, fresh: true },
+      engine: { ok: true },
+      containers: [{ id: entry.id, incarnation: 1, phase: 'running', gpus: 1, trace: entry.trace }],
+      unexplained: [],
+      foreign: 0,
+    })
+    const { out } = await compute('status', '--state', world.config.state)
+    for (const part of [world.hotkey, world.edge.url, entry.id, 'running', 'wake socket up']) expect(out).toContain(part)
+    expect(out).not.toContain('WARNING')
+  })
+
+  it('says in words what the edge refuses, and forgets it when it is over', async () => {
+    await world.up()
+    world.edge.fault = (path) => {
+      if (path === '/agent/sync') throw new Problem('agent_conflict')
+    }
+    world.edge.wake()
+    const { refusal } = (await until('refused', async () => ((await status()).sync.refusal ? (await status()).sync : null))) ?? {}
+    expect(refusal).toMatchObject({ code: 'agent_conflict', message: 'Another install speaks for this hotkey' })
+    expect((await compute('status', '--state', world.config.state)).out).toContain('REFUSED')
+    world.edge.fault = () => undefined
+    world.edge.wake()
+    await until('taken again', async () => (await status()).sync.refusal === null)
+  })
+
+  it('warns of a clock that is off', async () => {
+    world.edge.skewMs = 3600_000
+    await world.up()
+    await until('a sync', async () => (await status()).sync.ok_at)
+    const { clock_offset_ms: offset } = (await status()).sync
+    expect(Math.abs((offset ?? 0) - 3600_000)).toBeLessThan(10_000)
+    expect((await compute('status', '--state', world.config.state)).out).toMatch(/WARNING: 3\d\d\d\.\d s slow/)
+  })
+})
