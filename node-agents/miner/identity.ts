@@ -1,7 +1,6 @@
 import { calculateJwkThumbprint, compactVerify, decodeProtectedHeader, importJWK } from 'jose'
 import * as z from 'zod'
 import { edgeIdentity, hotkey, JWS_TYPE } from '../../schema/index.ts'
-import { Mistake } from '../core/mistake.ts'
 
 export const edgeKey = edgeIdentity.shape.keys.element
 export type EdgeKey = z.infer<typeof edgeKey>
@@ -20,6 +19,14 @@ export class NotTheEdge extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause })
     this.name = 'NotTheEdge'
+  }
+}
+
+/** An edge that proved itself, and is another than the one this state directory belongs to. */
+export class OtherEdge extends NotTheEdge {
+  constructor(known: string, shown: string) {
+    super(`this state directory belongs to the edge ${known}, but --edge leads to ${shown}: give each edge its own --state`)
+    this.name = 'OtherEdge'
   }
 }
 
@@ -48,7 +55,7 @@ async function pinned(keys: EdgeKey[], pin: string): Promise<EdgeKey[]> {
 }
 
 /**
- * Believes an edge's self-description, or throws `NotTheEdge`. The first time the pin decides; later any key kept from
+ * Believes an edge's self-description, or throws `NotTheEdge` (`OtherEdge` when it proved to be one we do not belong to). The first time the pin decides; later any key kept from
  * before does, so the edge can rotate. A new registration string (another pin) begins anew.
  */
 export async function acceptIdentity(jws: string, pin: string, known: KnownEdge | null): Promise<KnownEdge> {
@@ -61,7 +68,6 @@ export async function acceptIdentity(jws: string, pin: string, known: KnownEdge 
   } catch (error) {
     throw error instanceof NotTheEdge ? error : refuse(error)
   }
-  if (known && known.address !== claims.address)
-    throw new Mistake(`this state directory belongs to the edge ${known.address}, but --edge leads to ${claims.address}: give each edge its own --state`)
+  if (known && known.address !== claims.address) throw new OtherEdge(known.address, claims.address)
   return { address: claims.address, pin, keys: claims.keys }
 }

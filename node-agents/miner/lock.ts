@@ -52,7 +52,7 @@ export async function lockState(dir: string): Promise<() => Promise<void>> {
   const lock = take(path)
   if (!lock) throw new Mistake(`another agent already uses ${dir}${await holder(pidPath)}: stop it first, or give this one its own --state directory`)
   held.add(lock)
-  await writeFile(pidPath, String(process.pid), { mode: 0o600 })
+  await writeFile(pidPath, String(process.pid), { mode: 0o600 }).catch(() => undefined) // a full disk: it is for eyes only
   return async () => {
     await rm(pidPath, { force: true })
     held.delete(lock)

@@ -40,7 +40,9 @@ export async function runMiner(config: MinerConfig, driver: Driver, signal: Abor
     await makeStateDir(config.state)
     cleanup.defer('lock', await lockState(config.state))
     const signer = makeSigner(await loadHotkey(config.hotkeyFile))
-    const state = await openState(config.state, realClock.wallMs)
+    const state = await openState(config.state, realClock.wallMs, (error) =>
+      log.error({ err: error }, 'the state directory cannot be written: reports go on, numbered from the clock. Free some space there.'),
+    )
     const agent = assemble({ config, driver, signer, state, log, signal: AbortSignal.any([signal, stop.signal]) })
     cleanup.defer('workers', () => agent.workers.idle())
     cleanup.defer('work', () => stop.abort())

@@ -1,9 +1,10 @@
 import { PROTOCOL, type HostFacts } from '../../schema/index.ts'
 import { rest } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
+import { Mistake } from '../core/mistake.ts'
 import type { Clock, Control } from '../core/ports.ts'
 import { VERSION } from '../core/version.ts'
-import { acceptIdentity } from './identity.ts'
+import { acceptIdentity, type KnownEdge, OtherEdge } from './identity.ts'
 import type { State } from './state.ts'
 
 /** How long the first facts may take before a known miner syncs without them. */
@@ -27,6 +28,8 @@ export type SessionDeps = {
 export class Session {
   readonly #d: SessionDeps
   #metAt = -Infinity
+  /** The edge proved itself to this process. */
+  #met = false
   #registered = false
 
   constructor(deps: SessionDeps) {
@@ -52,13 +55,27 @@ export class Session {
   async #meet(signal: AbortSignal): Promise<void> {
     const { clock, control, state, pin, log, onMet } = this.#d
     const known = state.edge()
-    const edge = await acceptIdentity(await control.identity(signal), pin, known)
+    const edge = await this.#accept(await control.identity(signal), pin, known)
     if (JSON.stringify(edge) !== JSON.stringify(known)) {
       await state.keepEdge(edge)
       log.info({ edge: edge.address, keys: edge.keys.map((k) => k.kid) }, 'the edge showed its keys')
     }
     this.#metAt = clock.monotonicMs()
+    this.#met = true
     onMet()
+  }
+
+  /**
+   * Another edge where ours was: while anything is rented out, that is the edge's trouble and not the operator's mistake.
+   * Tenants stay, nothing of it is believed, and ours may come back.
+   */
+  async #accept(jws: string, pin: string, known: KnownEdge | null): Promise<KnownEdge> {
+    try {
+      return await acceptIdentity(jws, pin, known)
+    } catch (error) {
+      const held = this.#met || [...this.#d.state.memory.lives.values()].some((l) => l.stage === 'made')
+      throw error instanceof OtherEdge && !held ? new Mistake(error.message, error) : error
+    }
   }
 
   async #register(signal: AbortSignal): Promise<void> {

@@ -26,8 +26,11 @@ export type State = {
   memory: Memory
 }
 
-/** Opens or makes a state directory. Throws a `Mistake` that names the damaged file and the fix. */
-export async function openState(dir: string, wallMs: () => number): Promise<State> {
+/**
+ * Opens or makes a state directory. Throws a `Mistake` that names the damaged file and the fix.
+ * @param onTrouble told when the directory cannot be written where the agent can go on without
+ */
+export async function openState(dir: string, wallMs: () => number, onTrouble?: (error: unknown) => void): Promise<State> {
   const path = (name: string) => join(dir, name)
   let identity = await readJson(path('identity.json'), identityFile, FIX)
   const save = (next: z.infer<typeof identityFile>) => {
@@ -44,7 +47,7 @@ export async function openState(dir: string, wallMs: () => number): Promise<Stat
     keepEngine: (engine) => save({ install, edge: identity?.edge ?? null, engine }),
     readWish: () => readIfThere(path('wish.jws')),
     keepWish: (jws) => writeAtomic(path('wish.jws'), jws),
-    seq: await openSeq(path('seq.json'), wallMs),
+    seq: await openSeq(path('seq.json'), wallMs, onTrouble),
     memory: await Memory.open(path('acts.json'), wallMs),
   }
 }
