@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { statfs } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { rm, statfs } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errno, Mistake, reason } from '../../node-agents/core/mistake.ts'
@@ -24,6 +25,8 @@ type Box = { folder: string; record: BoxRecord }
 
 const STOP_GRACE_MS = 2000
 const WATCH_MS = 1000
+const SESSIONS_POLL_MS = 10
+const SESSIONS_MOST_MS = 5000
 const MB = 1024 * 1024
 
 type Warn = (text: string) => void
@@ -149,7 +152,24 @@ async function rekey(root: string, owner: Owner, c: Ref, authorizedKeys: string[
   const { folder, record } = await needUp(root, owner, c)
   if ((await stateOf(record)) === 'paused') throw new DriverError('engine_error', `box ${basename(folder)} is paused: its sessions cannot end`)
   await writeKeys(folder, keys)
+  await endSessionsOf({ folder, record })
+}
+
+/** Resolves once the server has done it: a login after that is not cut. */
+async function endSessionsOf({ folder, record }: Box): Promise<void> {
+  const done = join(folder, INSIDE.ended)
+  await rm(done, { force: true })
   if (record.pid !== null) signalTo(record.pid, END_SESSIONS)
+  for (const end = performance.now() + SESSIONS_MOST_MS; performance.now() < end; await sleep(SESSIONS_POLL_MS)) {
+    if (existsSync(done)) return
+  }
+  throw new DriverError('engine_error', 'the keys are replaced, but the SSH server does not end its sessions')
+}
+
+async function installs(root: string, { edge, hotkey }: Pick<Owner, 'edge' | 'hotkey'>): Promise<string[]> {
+  const records = await Promise.all((await folders(root)).map((folder) => readRecord(folder).catch(() => null)))
+  const owners = records.filter((r) => r !== null).map(({ owner }) => owner)
+  return [...new Set(owners.filter((o) => o.edge === edge && o.hotkey === hotkey).map((o) => o.install))]
 }
 
 async function written(root: string, owner: Owner) {
@@ -191,6 +211,7 @@ export function boxDriver({ root, warn = console.warn }: { root: string; warn?: 
     name: 'box',
     info: async () => ({ driver: 'box', isolation: 'none', engine: `node ${process.version}`, disk: 'shared', network: 'open', id: `box ${root}` }),
     list: (owner, signal) => asDriver(signal, () => list(root, owner, warnOnce)),
+    installs: (who, signal) => asDriver(signal, () => installs(root, who)),
     hasImage: async () => true,
     pull: async () => undefined,
     run: (owner, spec, signal) => asDriver(signal, () => run(root, owner, spec, signal)),

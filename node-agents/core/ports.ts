@@ -60,6 +60,8 @@ export interface Driver {
   readonly name: HostFacts['driver']
   info(signal?: AbortSignal): Promise<EngineInfo>
   list(owner: Owner, signal?: AbortSignal): Promise<Inventory>
+  /** Installs of this hotkey at this edge that have containers here, each once. */
+  installs(who: Pick<Owner, 'edge' | 'hotkey'>, signal?: AbortSignal): Promise<string[]>
   hasImage(reference: string, signal?: AbortSignal): Promise<boolean>
   /** Resolves when the image is on disk; reports bytes as they come; rejects `pull_failed`. */
   pull(reference: string, onProgress: (p: PullProgress) => void, signal: AbortSignal): Promise<void>

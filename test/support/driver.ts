@@ -92,6 +92,8 @@ export class MemoryEngine {
         const containers = mine.map(({ owner: _o, spec: _s, server: _r, sockets: _k, sessionsEnded: _e, ...c }) => c)
         return this.#here({ containers, foreign: this.#rows.size - mine.length, foreignGpus: [] })
       },
+      installs: async ({ edge, hotkey }) =>
+        this.#here([...new Set(this.rows.filter((r) => r.owner.edge === edge && r.owner.hotkey === hotkey).map((r) => r.owner.install))]),
       hasImage: async (reference) => this.#here(this.images.has(reference)),
       pull: (reference, onProgress, signal) => this.#here(this.pull(reference, onProgress, signal)),
       run: async (owner, spec, signal) => this.#run(owner, spec, signal),

@@ -5,7 +5,7 @@ import { connect, type Engine } from './client.ts'
 import { space, written } from './disk.ts'
 import { exec } from './exec.ts'
 import { find, need } from './find.ts'
-import { inventoryOf, nameOf } from './labels.ts'
+import { installsOf, inventoryOf, nameOf } from './labels.ts'
 import { pull } from './pull.ts'
 import { run } from './run.ts'
 import { watch } from './watch.ts'
@@ -50,6 +50,7 @@ export function dockerDriver(o: { socket?: string; bindAddress: string }): Drive
     },
     // Unfiltered: the engine's filters are joined by "and", and other people's labelled containers are counted too.
     list: async (owner, signal) => inventoryOf(owner, await engine.list({}, signal)),
+    installs: async (who, signal) => installsOf(who, await engine.list({}, signal)),
     hasImage: async (reference, signal) => (await engine.imageEnv(reference, signal)) !== null,
     pull: (reference, onProgress, signal) => pull(engine, reference, onProgress, signal),
     run: (owner, spec, signal) => run(engine, o.bindAddress, owner, spec, signal),

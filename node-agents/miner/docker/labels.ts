@@ -49,6 +49,12 @@ export const ofOwner = (owner: Owner) => ownerPairs(owner)
 /** Label filter: one container of this owner. */
 export const ofContainer = (owner: Owner, c: Ref) => [...ownerPairs(owner), `${LABEL.allocation}=${c.allocation}`, `${LABEL.incarnation}=${c.incarnation}`]
 
+/** Who of this hotkey at this edge has containers on the engine. */
+export function installsOf(who: Pick<Owner, 'edge' | 'hotkey'>, rows: Row[]): string[] {
+  const theirs = rows.filter(({ Labels }) => Labels[LABEL.edge] === who.edge && Labels[LABEL.hotkey] === who.hotkey)
+  return [...new Set(theirs.map(({ Labels }) => Labels[LABEL.install] ?? ''))].filter(Boolean)
+}
+
 const STATES: Record<string, Container['state']> = { created: 'created', running: 'running', restarting: 'running', paused: 'paused' }
 
 /** Reads one row of the engine's list, or null when it is not this owner's. @param row as `docker ps -a` has it */
