@@ -38,6 +38,11 @@ describe('docker without an engine', () => {
       driver.run(owner, spec),
       driver.start(owner, it),
       driver.stop(owner, it),
+      driver.pause(owner, it),
+      driver.unpause(owner, it),
+      driver.rekey(owner, it, spec.authorizedKeys, true),
+      driver.space(),
+      driver.written(owner),
       driver.exec(owner, it, ['true'], {}, 1000),
       driver.remove(owner, it),
     ]

@@ -1,44 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { ContainerSpec, Driver, Owner } from '../node-agents/core/ports.ts'
-import { hostileValue, newOwner, newSpec } from './support/container.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Driver } from '../node-agents/core/ports.ts'
+import { hostileValue } from './support/container.ts'
+import { fixture, type Subject } from './support/contract.ts'
 import { eventually } from './support/eventually.ts'
 import { freePorts, hasOpenssh, holdPort, keyPair, login, opensshLogin } from './support/ssh.ts'
-
-/** One driver as the suite sees it. `leftovers` names everything on the host that belongs to an allocation. */
-export type Subject = { driver: Driver; image: string; leftovers(allocation: string): Promise<string[]>; close(): Promise<void> }
 
 /** What every driver must do. */
 export function driverContract(name: string, setup: () => Promise<Subject>): void {
   describe(`driver ${name}`, () => {
+    const f = fixture(setup)
+    const { owner, spec, running, stateOf } = f
     let subject: Subject
     let driver: Driver
-    const owners: Owner[] = []
-    const owner = () => {
-      const fresh = newOwner()
-      owners.push(fresh)
-      return fresh
-    }
-    const spec = (over: Partial<ContainerSpec> = {}) => newSpec(subject.image, over)
-    /** A running container that takes logins. */
-    const running = async (over: Partial<ContainerSpec> = {}) => {
-      const made = { owner: owner(), ...(await spec(over)) }
-      const { port } = await driver.run(made.owner, made.spec)
-      const target = { ...made.target, port }
-      await eventually(() => login(target, 'true'))
-      return { ...made, target, it: { ...made.spec, port } }
-    }
-    const stateOf = async (o: Owner) => (await driver.list(o)).containers[0]?.state
-
-    beforeAll(async () => {
-      subject = await setup()
-      driver = subject.driver
+    beforeAll(() => {
+      subject = f.subject
+      driver = f.subject.driver
     })
-    afterEach(async () => {
-      for (const o of owners.splice(0)) for (const c of (await driver.list(o)).containers) await driver.remove(o, c)
-    })
-    afterAll(async () => subject.close())
 
     test('says what it is', async () => {
       expect(await driver.info()).toMatchObject({

@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { boxDriver } from '../local/box/driver.ts'
 import { dockerDriver } from '../node-agents/miner/docker/driver.ts'
+import { actsContract } from './acts.contract.ts'
 import { driverContract } from './driver.contract.ts'
+import type { Subject } from './support/contract.ts'
 import { containersOf, testEngine } from './support/engine.ts'
 
-driverContract('box', async () => {
+async function box(): Promise<Subject> {
   const root = await mkdtemp(join(tmpdir(), 'box-'))
   return {
     driver: boxDriver({ root }),
@@ -15,17 +17,22 @@ driverContract('box', async () => {
     leftovers: async (allocation) => (await readdir(root)).filter((name) => name.includes(allocation)),
     close: () => rm(root, { recursive: true, force: true }),
   }
-})
+}
+
+driverContract('box', box)
+actsContract('box', box)
 
 const engine = await testEngine()
 
 if (engine) {
-  driverContract('docker', async () => ({
+  const docker = async (): Promise<Subject> => ({
     driver: dockerDriver({ socket: engine.socket, bindAddress: '127.0.0.1' }),
     image: engine.image,
     leftovers: (allocation) => containersOf(engine, allocation),
     close: async () => undefined,
-  }))
+  })
+  driverContract('docker', docker)
+  actsContract('docker', docker)
 } else {
   describe('driver docker', () => test.skip('needs an engine at DOCKER_HOST', () => undefined))
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { access, readFile } from 'node:fs/promises'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errno } from '../../node-agents/core/mistake.ts'
 import { endAll } from './processes.ts'
@@ -38,7 +38,10 @@ async function main(folder: string, ports: number[]): Promise<void> {
   const home = join(folder, INSIDE.home)
   const hostKey = await readFile(join(folder, INSIDE.hostKey), 'utf8')
   const server = boxServer(hostKey, join(folder, INSIDE.keys), { home, env: sessionEnv(record, home) })
-  process.on(END_SESSIONS, () => server.endSessions())
+  process.on(END_SESSIONS, () => {
+    server.endSessions()
+    void writeFile(join(folder, INSIDE.ended), '', { mode: 0o600 }) // whoever asked waits for it
+  })
   const port = await firstFree(server.listener, ports)
   process.send?.({ port } satisfies Ready)
   if (port === null) return process.disconnect()

@@ -29,7 +29,7 @@ export type BoxRecord = z.infer<typeof shape>
 type Ref = Pick<ContainerIdentity, 'allocation' | 'incarnation'>
 
 /** Names inside a box's folder. `home` is the tenant's, the rest is ours. */
-export const INSIDE = { record: 'box.json', hostKey: 'host_key', keys: 'authorized_keys', log: 'log', home: 'home' } as const
+export const INSIDE = { record: 'box.json', hostKey: 'host_key', keys: 'authorized_keys', ended: 'sessions_ended', log: 'log', home: 'home' } as const
 
 /** Folder of a box. @throws when the id could lead out of the root */
 export function folderOf(root: string, c: Ref): string {

@@ -54,6 +54,45 @@ export async function login(target: Target, command: string, over: ConnectConfig
   }
 }
 
+/** A login that stays open. What comes is kept; `closed` resolves when the server or the network ended it. */
+export type Held = { write(text: string): void; readonly said: string; closed: Promise<void>; isClosed(): boolean; end(): void }
+
+/** Logs in with the host key pinned and leaves one command running, its input open. */
+export async function hold(target: Target, command: string): Promise<Held> {
+  const client = new Client()
+  const pinned = Buffer.from(target.hostKey.split(' ')[1] ?? '', 'base64')
+  const { promise: opened, resolve, reject } = Promise.withResolvers<ssh2.ClientChannel>()
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>()
+  let said = ''
+  let over = false
+  client.on('error', reject)
+  client.on('close', () => {
+    over = true
+    close()
+    reject(new Error('closed before the session stood'))
+  })
+  client.on('ready', () => client.exec(command, (error, stream) => (error ? reject(error) : resolve(stream))))
+  client.connect({
+    host: '127.0.0.1',
+    port: target.port,
+    username: 'root',
+    privateKey: target.privateKey,
+    hostVerifier: (key: Buffer) => key.equals(pinned),
+    readyTimeout: 5000,
+  })
+  const stream = await opened
+  stream.on('data', (bytes: Buffer) => (said += bytes.toString()))
+  return {
+    write: (text) => void stream.write(text),
+    get said() {
+      return said
+    },
+    closed,
+    isClosed: () => over,
+    end: () => client.destroy(),
+  }
+}
+
 /** Runs a command by the system's own ssh, strict about the host key; rejects when there is no ssh or it fails. */
 export async function opensshLogin(target: Target, command: string): Promise<{ out: string; err: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'ssh-'))
