@@ -6,6 +6,7 @@ import { bool, ms } from './columns.ts'
 
 export const AGENT_STANDINGS = ['active', 'draining', 'removed'] as const
 export const ONLINE = ['online', 'suspect', 'unreachable'] as const
+export type Online = (typeof ONLINE)[number]
 
 /** Who may act, and as what. Written by `admin allow` in development, by metagraph snapshots elsewhere. */
 export const agents = sqliteTable('agents', {
