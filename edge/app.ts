@@ -1,21 +1,12 @@
-import { createRoute, z } from '@hono/zod-openapi'
 import { Problem } from '../schema/problem.ts'
-import { json, problems, router } from './http/app.ts'
+import { router } from './http/app.ts'
 import { traced, withCtx } from './http/context.ts'
 import { onError, render } from './http/problem.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { agentRoutes } from './routes/agent.ts'
 import { allocationRoutes } from './routes/allocations.ts'
 import { marketRoutes } from './routes/market.ts'
-import { health } from './verbs/health.ts'
-
-const healthView = z.object({ ok: z.boolean(), checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })) })
-const healthRoute = createRoute({
-  method: 'get',
-  path: '/health',
-  summary: 'Green or red, and why',
-  responses: { 200: json(healthView, 'Green'), 503: json(healthView, 'Red'), ...problems('database_unavailable', 'not_configured') },
-})
+import { opsRoutes } from './routes/ops.ts'
 
 const base = router()
 base.onError(onError)
@@ -30,15 +21,7 @@ base.openAPIRegistry.registerComponent('securitySchemes', 'btauth', {
   description: 'btauth/1: sr25519 by the hotkey over method, path, body hash, nonce, sender and receiver',
 })
 
-export const app = base
-  .route('/', allocationRoutes)
-  .route('/', marketRoutes)
-  .route('/', agentRoutes)
-  .route('/', adminRoutes)
-  .openapi(healthRoute, async (c) => {
-    const state = await health(c.get('ctx'))
-    return c.json(state, state.ok ? 200 : 503)
-  })
+export const app = base.route('/', allocationRoutes).route('/', marketRoutes).route('/', agentRoutes).route('/', adminRoutes).route('/', opsRoutes)
 
 app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Compute subnet: edge', version: '0.1.0', description: 'Rent GPUs of a Bittensor subnet.' } })
 

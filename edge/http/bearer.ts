@@ -5,14 +5,15 @@ import { reached } from '../ctx.ts'
 import { authenticate } from '../verbs/authenticate.ts'
 import type { Http } from './app.ts'
 
-/** Lets in who holds a key with this scope, within the key's rate. */
-export function bearer(scope: Scope) {
+/** Lets in who holds a key with one of these scopes, within the key's rate. */
+export function bearer(...scopes: [Scope, ...Scope[]]) {
   return createMiddleware<Http>(async (c, next) => {
     const ctx = c.get('ctx')
     const secret = /^Bearer ([\x21-\x7e]{1,256})$/.exec(c.req.header('authorization') ?? '')?.[1]
     if (!secret) throw new Problem('unauthorized', 'send Authorization: Bearer <API key>')
     const caller = await authenticate(ctx, secret)
-    if (!caller.scopes.includes(scope)) throw new Problem('forbidden', `this needs the scope "${scope}"; the key has ${caller.scopes.join(', ')}`)
+    if (!scopes.some((s) => caller.scopes.includes(s)))
+      throw new Problem('forbidden', `this needs the scope ${scopes.map((s) => `"${s}"`).join(' or ')}; the key has ${caller.scopes.join(', ')}`)
     await limit(ctx.feed(caller.tenant).count(`request ${caller.keyId}`, caller.quota.requestsPerMinute), `${caller.quota.requestsPerMinute} requests a minute`)
     c.set('caller', caller)
     await next()

@@ -1,21 +1,74 @@
-import { sql } from 'drizzle-orm'
 import type { Ctx } from '../ctx.ts'
-import { retrying } from '../store/db.ts'
+import { outboxLagMs, settingsOf } from '../store/numbers.ts'
+import { readBrake } from './brakes.ts'
 
-/** Red when cron has not swept for this long. */
+/** Red when cron has not swept for this long, and when a webhook waits for this long past its time. */
 const SWEEP_LATE_MS = 3 * 60_000
+const OUTBOX_LATE_MS = 5 * 60_000
 
-export type Health = { ok: boolean; checks: { name: string; ok: boolean; detail: string }[] }
+export type Check = { name: string; ok: boolean; detail: string }
+export type Health = { ok: boolean; checks: Check[] }
 
-/** What a person at 3 a.m. asks first. Every red check says what is wrong. */
+/** What a person at 3 a.m. asks first. Every red check says what is wrong and what to do. */
 export async function health(ctx: Ctx): Promise<Health> {
-  const rows = await retrying(() => ctx.db.all<{ name: string; value: string }>(sql`SELECT name, value FROM settings`))
-  const sweptAt = Number(rows.find((r) => r.name === 'swept_at')?.value ?? 0)
-  const age = Math.round((ctx.now() - sweptAt) / 1000)
-  const checks = [
-    { name: 'settings', ok: true, detail: 'complete' },
-    { name: 'database', ok: rows.length > 0, detail: rows.length > 0 ? 'answers' : 'not migrated: run npm run deploy' },
-    { name: 'sweep', ok: ctx.now() - sweptAt < SWEEP_LATE_MS, detail: sweptAt === 0 ? 'never ran: is the cron trigger set?' : `${age} s ago` },
-  ]
+  const settings = await settingsOf(ctx.db).catch(unmigrated)
+  const checks = [{ name: 'settings', ok: true, detail: 'complete' }, database(settings)]
+  if (settings.size > 0) {
+    checks.push(sweep(settings, ctx.now()), await outbox(ctx), brake(settings), restored(settings))
+  }
   return { ok: checks.every((c) => c.ok), checks }
+}
+
+/** A database without tables is a finding, not a failure of this page. */
+function unmigrated(error: unknown): Map<string, string> {
+  for (let at = error; at instanceof Error; at = at.cause) if (at.message.includes('no such table')) return new Map()
+  throw error
+}
+
+function database(settings: Map<string, string>): Check {
+  const ok = settings.size > 0
+  return { name: 'database', ok, detail: ok ? 'answers' : 'it has no tables: run npm run deploy, which migrates it' }
+}
+
+function sweep(settings: Map<string, string>, nowMs: number): Check {
+  const sweptAt = Number(settings.get('swept_at') ?? 0)
+  const age = Math.round((nowMs - sweptAt) / 1000)
+  const ok = nowMs - sweptAt < SWEEP_LATE_MS
+  const since = sweptAt === 0 ? 'it never ran' : `it last ran ${age} s ago`
+  return {
+    name: 'sweep',
+    ok,
+    detail: ok ? `${age} s ago` : `${since}: see that the cron trigger "* * * * *" is deployed and what its last run logged (wrangler tail)`,
+  }
+}
+
+async function outbox(ctx: Ctx): Promise<Check> {
+  const lagMs = await outboxLagMs(ctx.db, ctx.now())
+  const ok = lagMs <= OUTBOX_LATE_MS
+  const late = `a delivery is ${Math.round(lagMs / 1000)} s late`
+  return { name: 'outbox', ok, detail: ok ? 'nothing waits too long' : `${late}: see that sweep is green, and which webhook refuses it` }
+}
+
+function brake(settings: Map<string, string>): Check {
+  const held = readBrake(settings.get('brake'))
+  if (!held) return { name: 'brake', ok: true, detail: 'not engaged' }
+  const what = `${held.unreachable} of ${held.total} miners went away since ${new Date(held.sinceMs).toISOString()}`
+  if (held.releasedMs !== null) return { name: 'brake', ok: true, detail: `${what}; released ${new Date(held.releasedMs).toISOString()}` }
+  return {
+    name: 'brake',
+    ok: false,
+    detail: `${what}, so no rental is ended for it. If the network between is at fault, mend that: it lets go by itself when they are back. If they really are gone: compute admin brake release`,
+  }
+}
+
+function restored(settings: Map<string, string>): Check {
+  const value = settings.get('restored')
+  if (value === undefined) return { name: 'restored', ok: true, detail: 'no miner holds a wish newer than ours' }
+  const { since, hotkeys } = JSON.parse(value) as { since: number; hotkeys: string[] }
+  const who = hotkeys.length === 1 ? `miner ${hotkeys[0]} holds` : `${hotkeys.length} miners hold`
+  return {
+    name: 'restored',
+    ok: false,
+    detail: `since ${new Date(since).toISOString()} ${who} a wish newer than this database gave: it looks restored from a backup. Run: compute admin restore-epoch`,
+  }
 }

@@ -5,6 +5,7 @@ import { answer } from '../client.ts'
 import { apiOf, type Common, type Io, JSON_OPTION, show } from '../io.ts'
 import { table, when } from '../print.ts'
 import { number } from '../request.ts'
+import { operateCommands } from './operate.ts'
 
 type NewKey = Common & { tenant: string; name?: string; scope?: Scope[]; maxGpus?: string; maxAllocations?: string; maxHours?: string }
 
@@ -113,7 +114,8 @@ function allowCommands(admin: Command, io: Io): void {
 
 /** `admin`: for a key with the scope "admin". */
 export function adminCommands(program: Command, io: Io): void {
-  const admin = program.command('admin').description('keys and allow-list; needs a key with the scope "admin"')
+  const admin = program.command('admin').description('keys, allow-list, health, brakes; needs a key with the scope "admin"')
   keyCommands(admin, io)
   allowCommands(admin, io)
+  operateCommands(admin, io)
 }

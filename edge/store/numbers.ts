@@ -1,0 +1,53 @@
+import { sql } from 'drizzle-orm'
+import { PROTOCOL_OLDEST } from '../../schema/protocol.ts'
+import { type Db, retrying } from './db.ts'
+
+/** One number of the database, such as ('allocations', 'running', 12). */
+export type Numbered = { name: string; label: string; value: number }
+
+/** `shown()` of schema/shown.ts in SQL, over an alias `a`; a test holds the two together. */
+export const shownState = sql.raw(`CASE
+  WHEN a.desired = 'stop' AND a.stop_reason IN ('no_capacity', 'not_ready', 'lost') THEN 'failed'
+  WHEN a.ended_at IS NOT NULL THEN 'ended'
+  WHEN a.desired = 'stop' THEN CASE WHEN a.phase = 'gone' AND a.fact_incarnation = a.incarnation THEN 'ended' ELSE 'stopping' END
+  WHEN a.unreachable_since IS NOT NULL THEN 'unreachable'
+  WHEN a.fact_incarnation <> a.incarnation THEN 'pending'
+  WHEN a.phase IN ('running', 'paused', 'stopping') THEN a.phase
+  WHEN a.phase IN ('pulling', 'creating', 'starting') THEN 'starting'
+  ELSE 'pending' END`)
+
+/** One word for how a miner is, over `m` (miners) and `g` (agents). */
+const minerStatus = sql.raw(`CASE
+  WHEN m.protocol < ${PROTOCOL_OLDEST} THEN 'too_old' WHEN g.standing = 'draining' THEN 'draining'
+  WHEN m.online <> 'online' THEN m.online WHEN m.engine_ok = 0 THEN 'engine_down' WHEN m.held_since IS NOT NULL THEN 'held'
+  WHEN m.fresh = 0 THEN 'stale' ELSE 'ready' END`)
+
+/** How long the oldest delivery to a webhook is overdue. */
+const outboxLag = (nowMs: number) => sql`(SELECT max(0, ${nowMs} - coalesce(min(due_at), ${nowMs})) FROM outbox WHERE delivered_at IS NULL AND dead_at IS NULL)`
+
+/** Everything /metrics reads from the database, in one statement however many rows there are. Times in milliseconds. */
+export async function numbers(db: Db, nowMs: number): Promise<Numbered[]> {
+  return retrying(() =>
+    db.all<Numbered>(sql`
+      SELECT 'allocations' AS name, ${shownState} AS label, count(*) AS value FROM allocations a WHERE a.ended_at IS NULL GROUP BY 2
+      UNION ALL SELECT 'gpus', model, count(*) FROM gpus WHERE gone_at IS NULL GROUP BY model
+      UNION ALL SELECT 'gpus_claimed', model, sum(claimed_by IS NOT NULL) FROM gpus WHERE gone_at IS NULL GROUP BY model
+      UNION ALL SELECT 'miners', ${minerStatus}, count(*) FROM miners m JOIN agents g ON g.hotkey = m.hotkey WHERE g.standing <> 'removed' GROUP BY 2
+      UNION ALL SELECT 'overdue', '', max(0, ${nowMs} - coalesce(min(deadline_at), ${nowMs})) FROM allocations WHERE deadline_at IS NOT NULL AND desired = 'run'
+      UNION ALL SELECT 'outbox_pending', '', count(*) FROM outbox WHERE delivered_at IS NULL AND dead_at IS NULL
+      UNION ALL SELECT 'outbox_lag', '', ${outboxLag(nowMs)}
+      UNION ALL SELECT 'events', '', coalesce(max(id), 0) FROM events
+      UNION ALL SELECT 'tombstones', '', count(*) FROM tombstones WHERE gone_at IS NULL`),
+  )
+}
+
+export async function outboxLagMs(db: Db, nowMs: number): Promise<number> {
+  const [row] = await retrying(() => db.all<{ lag: number }>(sql`SELECT ${outboxLag(nowMs)} AS lag`))
+  return row?.lag ?? 0
+}
+
+/** Single facts of this edge by name. */
+export async function settingsOf(db: Db): Promise<Map<string, string>> {
+  const rows = await retrying(() => db.all<{ name: string; value: string }>(sql`SELECT name, value FROM settings`))
+  return new Map(rows.map(({ name, value }) => [name, value]))
+}

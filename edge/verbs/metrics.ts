@@ -1,0 +1,66 @@
+import { PROTOCOL } from '../../schema/protocol.ts'
+import type { Ctx } from '../ctx.ts'
+import { numbers, type Numbered, settingsOf } from '../store/numbers.ts'
+import { readBrake } from './brakes.ts'
+
+/** One number, for one set of labels; and what a metric is. */
+export type Sample = { labels?: Record<string, string>; value: number }
+export type Metric = { name: string; help: string; type: 'gauge' | 'counter'; samples: Sample[] }
+
+type Kind = Omit<Metric, 'name' | 'samples'>
+const gauge = (help: string): Kind => ({ type: 'gauge', help })
+const counter = (help: string): Kind => ({ type: 'counter', help })
+
+/** Every number GET /metrics tells, by name. */
+export const EDGE_METRICS = {
+  compute_edge_info: gauge('Always 1; the labels say which edge answers'),
+  compute_edge_allocations: gauge('Allocations that are not over, by the state clients see'),
+  compute_edge_gpus: gauge('GPUs that miners show, by model'),
+  compute_edge_gpus_claimed: gauge('GPUs that are rented out, or on their way to be, by model'),
+  compute_edge_gpus_free: gauge('GPUs that nobody holds, by model; whether their miner takes claims is another question'),
+  compute_edge_miners: gauge('Registered miners, by status'),
+  compute_edge_tombstones: gauge('Containers that miners were told to stop and have not said to be gone'),
+  compute_edge_placement_overdue_seconds: gauge('How long the oldest placement is past its deadline'),
+  compute_edge_sweep_age_seconds: gauge('Since cron last swept'),
+  compute_edge_outbox_pending: gauge('Deliveries to webhooks that wait'),
+  compute_edge_outbox_lag_seconds: gauge('How long the oldest delivery is overdue'),
+  compute_edge_brake_engaged: gauge('1 while a brake holds a mass change back'),
+  compute_edge_restored: gauge('1 when miners hold wishes newer than this database gave'),
+  compute_edge_epoch: gauge('Epoch of the wishes; raised after a restore'),
+  compute_edge_events_total: counter('Events told since this database began'),
+} satisfies Record<string, Kind>
+export type EdgeMetric = keyof typeof EDGE_METRICS
+
+/** The numbers of this edge, from the database alone: isolates share nothing, so none of them counts. */
+export async function metrics(ctx: Ctx): Promise<Metric[]> {
+  const nowMs = ctx.now()
+  const [rows, settings] = await Promise.all([numbers(ctx.db, nowMs), settingsOf(ctx.db)])
+  const seconds = (ms: number) => ms / 1000
+  const sum = (name: string) => rows.filter((r) => r.name === name).reduce((n, r) => n + r.value, 0)
+  const by = (name: string, label: string) => rows.filter((r) => r.name === name).map((r) => ({ labels: { [label]: r.label }, value: r.value }))
+  const brake = readBrake(settings.get('brake'))
+  const sweptAt = settings.get('swept_at')
+  const values: Record<EdgeMetric, Sample[]> = {
+    compute_edge_info: [{ labels: { environment: ctx.config.ENVIRONMENT, netuid: String(ctx.config.NETUID), protocol: String(PROTOCOL) }, value: 1 }],
+    compute_edge_allocations: by('allocations', 'state'),
+    compute_edge_gpus: by('gpus', 'model'),
+    compute_edge_gpus_claimed: by('gpus_claimed', 'model'),
+    compute_edge_gpus_free: free(rows),
+    compute_edge_miners: by('miners', 'status'),
+    compute_edge_tombstones: [{ value: sum('tombstones') }],
+    compute_edge_placement_overdue_seconds: [{ value: seconds(sum('overdue')) }],
+    compute_edge_sweep_age_seconds: sweptAt === undefined ? [] : [{ value: seconds(nowMs - Number(sweptAt)) }],
+    compute_edge_outbox_pending: [{ value: sum('outbox_pending') }],
+    compute_edge_outbox_lag_seconds: [{ value: seconds(sum('outbox_lag')) }],
+    compute_edge_brake_engaged: [{ value: brake && brake.releasedMs === null ? 1 : 0 }],
+    compute_edge_restored: [{ value: settings.has('restored') ? 1 : 0 }],
+    compute_edge_epoch: [{ value: Number(settings.get('epoch') ?? 0) }],
+    compute_edge_events_total: [{ value: sum('events') }],
+  }
+  return Object.entries(EDGE_METRICS).map(([name, kind]) => ({ name, ...kind, samples: values[name as EdgeMetric] }))
+}
+
+function free(rows: Numbered[]): Sample[] {
+  const claimed = new Map(rows.filter((r) => r.name === 'gpus_claimed').map((r) => [r.label, r.value]))
+  return rows.filter((r) => r.name === 'gpus').map((r) => ({ labels: { model: r.label }, value: r.value - (claimed.get(r.label) ?? 0) }))
+}
