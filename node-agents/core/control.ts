@@ -1,4 +1,4 @@
-import { problemBody, type ProblemCode, registered, type Registration, type Report, syncReply } from '../../schema/index.ts'
+import { problemBody, type ProblemCode, registered, type Registration, type Report, syncReply, takenOver, type Takeover } from '../../schema/index.ts'
 import * as z from 'zod'
 import { reason } from './mistake.ts'
 import type { Clock, Control } from './ports.ts'
@@ -89,6 +89,11 @@ export class HttpControl implements Control {
 
   async sync(body: Report, signal: AbortSignal): Promise<string> {
     return (await this.#call({ method: 'POST', path: '/agent/sync', body, signed: true }, syncReply, signal)).wish
+  }
+
+  /** Binds this hotkey to another install. `from` must speak for it now; with `install` itself as `from` nothing changes. */
+  takeover(body: Takeover, signal: AbortSignal) {
+    return this.#call({ method: 'POST', path: '/agent/takeover', body, signed: true }, takenOver, signal)
   }
 
   /** A wrong clock is corrected and a used nonce replaced, once each; everything else is the caller's to judge. */

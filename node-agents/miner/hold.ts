@@ -42,6 +42,7 @@ export class Hold {
     const next = await verifyWish(jws, this.#expected())
     const news = !this.fresh || !this.durable || this.wish?.epoch !== next.epoch || this.wish.version !== next.version
     if (news) await this.#keep(jws)
+    await this.#state.memory.learn(next.entries).catch((error: unknown) => this.#log.error({ err: error }, 'acts.json cannot be written'))
     this.wish = next
     this.fresh = true
     return news

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { allocationId, failure, type Failure } from '../../schema/index.ts'
+import { allocationId, failure, type Failure, type WishEntry } from '../../schema/index.ts'
 import { readJson, writeAtomic } from '../core/files.ts'
 import { type Key, keyOf } from './key.ts'
 
@@ -20,6 +20,8 @@ const life = z.object({
   /** One-shot acts that were executed. */
   restart_n: z.number().int().nonnegative(),
   keys_n: z.number().int().nonnegative(),
+  /** Its counters were lost: what the next wish asks for counts as done. */
+  unsure: z.boolean().optional(),
   at_ms: z.number(),
 })
 export type Life = z.infer<typeof life>
@@ -72,6 +74,27 @@ export class Memory {
 
   ended(s: Subject, why: Failure | null): Promise<void> {
     return this.#set(s, { stage: 'ended', failure: why })
+  }
+
+  /** Takes in containers that are there, of whose acts nothing is known. */
+  adopt(subjects: readonly Subject[]): Promise<void> {
+    const known = { stage: 'made', failure: null, restart_n: 0, keys_n: 0, unsure: true, at_ms: this.#wallMs() } as const
+    for (const { allocation, incarnation } of subjects) this.#lives.set(keyOf({ allocation, incarnation }), { allocation, incarnation, ...known })
+    return this.#save()
+  }
+
+  /**
+   * Settles the counters that were lost. No tenant is restarted for it; the last change of keys is done once more,
+   * because it may not have been done, and an old key must not stay in.
+   */
+  async learn(entries: readonly WishEntry[]): Promise<void> {
+    const wished = new Map(entries.flatMap((e) => (e.kind === 'container' ? [[keyOf(e), e] as const] : [])))
+    const unsure = [...this.#lives].filter(([key, life]) => life.unsure && wished.has(key))
+    for (const [key, life] of unsure) {
+      const { restart_n, keys_n } = wished.get(key) ?? life
+      this.#lives.set(key, { ...life, restart_n, keys_n: Math.max(0, keys_n - 1), unsure: false })
+    }
+    if (unsure.length > 0) await this.#save()
   }
 
   /** As if it had never been: it may be made again. */

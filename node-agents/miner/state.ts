@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { installId, makeId } from '../../schema/index.ts'
 import { readIfThere, readJson, writeAtomic } from '../core/files.ts'
+import type { Container } from '../core/ports.ts'
 import { knownEdge, type KnownEdge } from './identity.ts'
 import { Memory } from './memory.ts'
 import { openSeq, type Seq } from './seq.ts'
 
 const identityFile = z.object({ install: installId, edge: knownEdge.nullable(), engine: z.string().nullable().default(null) })
-const FIX = 'Restore it from a backup, or remove it to begin as a new install (containers of the old one are then left alone, as foreign).'
+const FIX = 'Restore it from a backup, or remove it and run: compute miner takeover, which finds the install again by its containers.'
 
 /** The agent's state directory. Each file is written whole or not at all. */
 export type State = {
@@ -50,6 +51,17 @@ export async function openState(dir: string, wallMs: () => number, onTrouble?: (
     seq: await openSeq(path('seq.json'), wallMs, onTrouble),
     memory: await Memory.open(path('acts.json'), wallMs),
   }
+}
+
+/**
+ * Makes a state directory that of another install, whose own was lost: its containers are taken in as made.
+ * The wish that was held is for somebody else, and goes. The caller holds the lock.
+ */
+export async function becomeInstall(dir: string, identity: z.infer<typeof identityFile>, containers: Container[], wallMs: () => number): Promise<void> {
+  const memory = await Memory.open(join(dir, 'acts.json'), wallMs)
+  await memory.adopt(containers)
+  await rm(join(dir, 'wish.jws'), { force: true })
+  await writeAtomic(join(dir, 'identity.json'), JSON.stringify(identity))
 }
 
 export async function makeStateDir(dir: string): Promise<void> {

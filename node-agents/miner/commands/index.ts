@@ -16,6 +16,10 @@ export const COMMANDS: Record<string, Subcommand> = {
     summary: 'let containers go that the edge does not explain',
     run: async (argv, hands) => (await import('./confirm.ts')).confirmCommand(argv, hands),
   },
+  takeover: {
+    summary: 'go on after the state directory was lost, or with a hotkey whose agent is lost',
+    run: async (argv, hands) => (await import('./takeover.ts')).takeoverCommand(argv, hands),
+  },
   doctor: {
     summary: 'check this host the way a validator would, with the fix for everything that fails',
     run: async (argv, hands) => (await import('./doctor.ts')).doctor(argv, hands),
