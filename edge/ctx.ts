@@ -18,6 +18,9 @@ export type Ctx = {
   newId(prefix: string): string
   /** The Hub shard of a hotkey: its wake socket, its nonces, deadlines of what it was given. */
   hub(hotkey: string): DurableObjectStub<Hub>
+  /** The name of that shard, and all there are. */
+  shardOf(hotkey: string): string
+  shards(): { name: string; hub: DurableObjectStub<Hub> }[]
   /** The Feed of a holder: who waits for its allocations, how often its keys called. */
   feed(holder: string): DurableObjectStub<Feed>
   /** Work that may outlive the answer; a failure is logged. */
@@ -46,6 +49,8 @@ export async function makeCtx(env: Env, life: Life, trace: string): Promise<Ctx>
     now: () => Date.now(),
     newId: (prefix) => makeId(prefix, Date.now(), crypto.getRandomValues(new Uint8Array(10))),
     hub: (hotkey) => env.HUB.getByName(shardOf(hotkey)),
+    shardOf,
+    shards: () => Array.from({ length: HUB_SHARDS }, (_, i) => `hub-${i}`).map((name) => ({ name, hub: env.HUB.getByName(name) })),
     feed: (holder) => env.FEED.getByName(holder),
     defer: (what, work) => life.waitUntil(work.catch((e: unknown) => log.error('deferred_failed', { what, error: String(e) }))),
   }

@@ -10,6 +10,8 @@ import type { Hub } from './hub.ts'
 export type Env = {
   HUB: DurableObjectNamespace<Hub>
   FEED: DurableObjectNamespace<Feed>
+  /** Which deployment this is: another id means that every socket was just dropped. */
+  VERSION?: WorkerVersionMetadata
 } & Record<keyof z.input<typeof settings>, string | undefined>
 
 const publicJwk = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string(), kid: z.string().min(1) })

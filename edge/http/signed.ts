@@ -3,6 +3,7 @@ import { verifyRequest } from '../../schema/btauth.ts'
 import { Problem } from '../../schema/problem.ts'
 import type { Role } from '../../schema/miner.ts'
 import { reached } from '../ctx.ts'
+import { AGENT_REQUESTS_PER_MINUTE } from '../hub/rate.ts'
 import { roleOf } from '../verbs/admit.ts'
 import type { Http } from './app.ts'
 
@@ -23,7 +24,9 @@ export function signed(role: Role) {
     if (actual === null) throw new Problem('not_admitted', `${hotkey} is not admitted; an admin runs: compute admin allow ${hotkey} --role ${role}`)
     if (actual !== role) throw new Problem('wrong_role', `${hotkey} is a ${actual}, this is for a ${role}`)
     // Last, so that strangers cannot fill the Hub with nonces of keys they just made up.
-    if (!(await reached(ctx.hub(hotkey).admit(hotkey, nonce)))) throw new Problem('replayed')
+    const { replayed, waitS } = await reached(ctx.hub(hotkey).admit(hotkey, nonce, role))
+    if (waitS > 0) throw new Problem('rate_limited', `a hotkey may make ${AGENT_REQUESTS_PER_MINUTE} requests a minute`, { retry_after_s: waitS })
+    if (replayed) throw new Problem('replayed')
     c.set('hotkey', hotkey)
     await next()
   })

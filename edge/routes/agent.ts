@@ -11,7 +11,17 @@ import { register } from '../verbs/register.ts'
 import { sync } from '../verbs/sync.ts'
 import { takeover } from '../verbs/takeover.ts'
 
-const signatures = ['malformed_signature', 'wrong_receiver', 'stale', 'bad_signature', 'replayed', 'not_admitted', 'wrong_role'] as const
+const signatures = [
+  'malformed_signature',
+  'wrong_receiver',
+  'stale',
+  'bad_signature',
+  'replayed',
+  'not_admitted',
+  'wrong_role',
+  'rate_limited',
+  'unavailable',
+] as const
 const bodies = ['malformed_request', 'unsupported_media_type', 'body_too_large', 'invalid_request', 'database_unavailable'] as const
 const security = [{ btauth: [] }]
 

@@ -25,13 +25,13 @@ const BASE_MS = 15
  * After a write a lost answer is ambiguous, so `work` must be safe to repeat: every batch here is guarded by an id or a token.
  * Throws `database_unavailable` when it stays away, and any other error as it is.
  */
-export async function retrying<T>(work: () => Promise<T>): Promise<T> {
+export async function retrying<T>(work: () => Promise<T>, attempts = ATTEMPTS): Promise<T> {
   for (let n = 1; ; n++) {
     try {
       return await work()
     } catch (e) {
       if (!isPassing(e)) throw e
-      if (n === ATTEMPTS) throw new Problem('database_unavailable', undefined, {}, e)
+      if (n >= attempts) throw new Problem('database_unavailable', undefined, {}, e)
       await new Promise((done) => setTimeout(done, BASE_MS * 2 ** n * (0.5 + Math.random())))
     }
   }
@@ -52,14 +52,24 @@ const dialect = new SQLiteAsyncDialect({ casing: 'snake_case' })
 
 /**
  * Runs statements as one write transaction in one HTTP request; all of them or none.
+ * @param attempts 1 for what is done again anyway
  * @returns rows of each statement, in order, column names as the statement gives them
  */
-export async function write(db: Db, statements: SQL[]): Promise<Record<string, unknown>[][]> {
+export async function write(db: Db, statements: SQL[], attempts?: number): Promise<Record<string, unknown>[][]> {
+  return batch(db, statements, 'write', attempts)
+}
+
+/** Reads that belong together, as of one moment, in one HTTP request; takes no lock. */
+export async function read(db: Db, statements: SQL[]): Promise<Record<string, unknown>[][]> {
+  return batch(db, statements, 'deferred')
+}
+
+async function batch(db: Db, statements: SQL[], mode: 'write' | 'deferred', attempts?: number): Promise<Record<string, unknown>[][]> {
   const compiled = statements.map((s) => {
     const query = dialect.sqlToQuery(s)
     return { sql: query.sql, args: query.params.map(bindable) }
   })
-  const results = await retrying(() => db.$client.batch(compiled, 'write'))
+  const results = await retrying(() => db.$client.batch(compiled, mode), attempts)
   return results.map((r) => r.rows.map((row) => ({ ...row })))
 }
 

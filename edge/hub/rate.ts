@@ -1,0 +1,24 @@
+/** Far more than an agent needs: a container that makes fast progress reports once in five seconds. */
+export const AGENT_REQUESTS_PER_MINUTE = 240
+
+const MINUTE_MS = 60_000
+/** Windows kept before those that are over are thrown away. */
+const KEPT = 2000
+
+type Window = { startedAt: number; used: number }
+
+/** How often each did something this minute. Memory only: losing it gives everybody a new minute. */
+export class Rate {
+  readonly #windows = new Map<string, Window>()
+
+  /** Counts one. @returns 0 when it is within the limit, else seconds to wait */
+  count(who: string, perMinute: number, nowMs: number): number {
+    const known = this.#windows.get(who)
+    const window = known && nowMs - known.startedAt < MINUTE_MS ? known : { startedAt: nowMs, used: 0 }
+    if (this.#windows.size > KEPT) for (const [name, w] of this.#windows) if (nowMs - w.startedAt >= MINUTE_MS) this.#windows.delete(name)
+    this.#windows.set(who, window)
+    if (window.used >= perMinute) return Math.ceil((window.startedAt + MINUTE_MS - nowMs) / 1000)
+    window.used++
+    return 0
+  }
+}
