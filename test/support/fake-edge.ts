@@ -3,7 +3,21 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { calculateJwkThumbprint, CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { JWS_TYPE, Problem, PROTOCOL, registration, report, type Registration, type Report, verifyRequest, type WishEntry } from '../../schema/index.ts'
+import {
+  JWS_TYPE,
+  Problem,
+  PROTOCOL,
+  PROTOCOL_OLDEST,
+  registration,
+  report,
+  type Registration,
+  type Report,
+  type TakenOver,
+  takeover,
+  type Takeover,
+  verifyRequest,
+  type WishEntry,
+} from '../../schema/index.ts'
 
 const EPOCH = 1
 
@@ -16,6 +30,11 @@ async function makeKey(): Promise<Key> {
 }
 
 const publicJwk = ({ kid, x }: Key) => ({ kty: 'OKP' as const, crv: 'Ed25519' as const, x, kid })
+
+/** What an edge speaks: it reads with these, and signs its wishes with this protocol. */
+export type Wire = { newest: number; oldest: number; registration: { parse(json: unknown): Registration }; report: { parse(json: unknown): Report } }
+
+const TODAY: Wire = { newest: PROTOCOL, oldest: PROTOCOL_OLDEST, registration, report }
 
 /** An edge for tests of agents: real HTTP, real sockets, real signatures, the wish set by hand. */
 export class FakeEdge {
@@ -31,6 +50,8 @@ export class FakeEdge {
   fault: (path: string) => void = () => undefined
   /** Changes a wish before it is signed. */
   bend: (wish: Record<string, unknown>) => Record<string, unknown> = (w) => w
+  /** The release of this edge. */
+  wire = TODAY
   epoch = EPOCH
   version = 0
   #entries: unknown[] = []
@@ -112,7 +133,7 @@ export class FakeEdge {
       address: this.address,
       netuid: 1,
       environment: 'development',
-      protocol: { newest: PROTOCOL, oldest: PROTOCOL },
+      protocol: { newest: this.wire.newest, oldest: this.wire.oldest },
       keys: this.#keys.map(publicJwk),
     }
     return this.#sign(claims, JWS_TYPE.identity, this.#keys[0])
@@ -123,7 +144,7 @@ export class FakeEdge {
       iss: this.address,
       aud: hotkey,
       install,
-      protocol: PROTOCOL,
+      protocol: this.wire.newest,
       epoch: this.epoch,
       version: this.version,
       issued_at_ms: this.now(),
@@ -169,15 +190,24 @@ export class FakeEdge {
     const hotkey = this.#admit(request, body)
     const json: unknown = JSON.parse(body.toString('utf8'))
     if (path === '/agent/register') {
-      const r = registration.parse(json)
+      const r = this.wire.registration.parse(json)
       this.registrations.push(r)
       this.#install.set(hotkey, r.install)
-      return { protocol: PROTOCOL, epoch: this.epoch, server_time_ms: this.now() }
+      return { protocol: this.wire.newest, epoch: this.epoch, server_time_ms: this.now() }
     }
-    const r = report.parse(json)
+    if (path === '/agent/takeover') return this.#takeover(hotkey, takeover.parse(json))
+    const r = this.wire.report.parse(json)
     if (this.#install.get(hotkey) !== r.install) throw new Problem('not_registered')
     this.reports.push(r)
     return { wish: await this.signWish(hotkey, r.install) }
+  }
+
+  #takeover(hotkey: string, { install, from }: Takeover): TakenOver {
+    const speaks = this.#install.get(hotkey)
+    if (speaks === undefined) throw new Problem('not_registered')
+    if (speaks !== install && speaks !== from) throw new Problem('agent_conflict', `install ${speaks} speaks for this hotkey`)
+    this.#install.set(hotkey, install)
+    return { lost: [], moved: [] }
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
