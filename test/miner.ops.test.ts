@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { COMMANDS, runCommand } from '../node-agents/miner/commands/index.ts'
+import { COMMANDS } from '../node-agents/miner/commands/index.ts'
 import type { AgentStatus } from '../node-agents/miner/status.ts'
 import { Problem } from '../schema/index.ts'
+import { computeMiner } from './support/compute-miner.ts'
 import { MinerWorld } from './support/miner.ts'
 import { run } from './support/process.ts'
 import { until } from './support/until.ts'
@@ -17,12 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-/** One `compute miner …` in this process. @returns exit code and what it said */
-async function compute(name: string, ...argv: string[]): Promise<{ code: number; out: string }> {
-  const said: string[] = []
-  const code = await runCommand(name, argv, { env: {}, out: (text) => said.push(text), makeDriver: () => world.engine.driver() })
-  return { code, out: said.join('\n') }
-}
+const compute = (name: string, ...argv: string[]) => computeMiner(world.engine.driver(), name, ...argv)
 
 const status = async (state = world.config.state) => JSON.parse((await compute('status', '--state', state, '--json')).out) as AgentStatus
 

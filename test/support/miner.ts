@@ -6,9 +6,11 @@ import { Writable } from 'node:stream'
 import { encodeHotkey, makeId, type WishRun } from '../../schema/index.ts'
 import { generateHotkey } from '../../node-agents/core/hotkey.ts'
 import { makeLog } from '../../node-agents/core/log.ts'
+import type { Owner } from '../../node-agents/core/ports.ts'
 import type { MinerConfig } from '../../node-agents/miner/config.ts'
 import { runMiner } from '../../node-agents/miner/main.ts'
 import { simulatedGpus } from '../../node-agents/miner/simulate.ts'
+import { newSpec } from './container.ts'
 import { MemoryEngine } from './driver.ts'
 import { FakeEdge } from './fake-edge.ts'
 import { until } from './until.ts'
@@ -121,6 +123,12 @@ export class MinerWorld {
     const running = this.start(config)
     await until('a wake socket', () => this.edge.sockets.size > 0)
     return running
+  }
+
+  /** A container of another owner, as a lost agent leaves one. */
+  async leaveBehind(owner: Owner): Promise<void> {
+    const { spec } = await newSpec('workspace:1')
+    await this.engine.driver().run(owner, spec)
   }
 
   /** What the edge last heard of an allocation. */
