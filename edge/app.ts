@@ -2,9 +2,11 @@ import { Problem } from '../schema/problem.ts'
 import { router } from './http/app.ts'
 import { traced, withCtx } from './http/context.ts'
 import { onError, render } from './http/problem.ts'
+import { actRoutes } from './routes/acts.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { agentRoutes } from './routes/agent.ts'
 import { allocationRoutes } from './routes/allocations.ts'
+import { eventRoutes } from './routes/events.ts'
 import { marketRoutes } from './routes/market.ts'
 import { opsRoutes } from './routes/ops.ts'
 
@@ -21,7 +23,14 @@ base.openAPIRegistry.registerComponent('securitySchemes', 'btauth', {
   description: 'btauth/1: sr25519 by the hotkey over method, path, body hash, nonce, sender and receiver',
 })
 
-export const app = base.route('/', allocationRoutes).route('/', marketRoutes).route('/', agentRoutes).route('/', adminRoutes).route('/', opsRoutes)
+export const app = base
+  .route('/', allocationRoutes)
+  .route('/', actRoutes)
+  .route('/', eventRoutes)
+  .route('/', marketRoutes)
+  .route('/', agentRoutes)
+  .route('/', adminRoutes)
+  .route('/', opsRoutes)
 
 app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Compute subnet: edge', version: '0.1.0', description: 'Rent GPUs of a Bittensor subnet.' } })
 

@@ -7,7 +7,10 @@ const MINUTE_MS = 60_000
 
 type Window = { startedAt: number; used: number }
 
-/** One a holder: requests that wait for an allocation to change, and how often each key called this minute. Memory only. */
+/** Waited for by who follows everything of the holder. */
+const ANY = '*'
+
+/** One a holder: requests that wait for an allocation, or for any of them, to change, and how often each key called this minute. Memory only. */
 export class Feed extends DurableObject<Env> {
   private readonly waiters = new Map<string, Set<() => void>>()
   private readonly changes = new Map<string, number>()
@@ -17,15 +20,21 @@ export class Feed extends DurableObject<Env> {
   changed(allocations: string[]): void {
     const now = Date.now()
     for (const [id, at] of this.changes) if (now - at > REMEMBERED_MS) this.changes.delete(id)
-    for (const id of allocations) {
+    for (const id of [...allocations, ANY]) {
       this.changes.set(id, now)
       for (const wake of this.waiters.get(id) ?? []) wake()
     }
   }
 
+  /** As `wait`, for any allocation of the holder. */
+  waitAny(sinceMs: number, timeoutMs: number): Promise<void> {
+    return this.wait(ANY, sinceMs, timeoutMs)
+  }
+
   /** Resolves when the allocation changes, has changed since `sinceMs`, or after `timeoutMs`. */
   async wait(allocation: string, sinceMs: number, timeoutMs: number): Promise<void> {
-    if ((this.changes.get(allocation) ?? 0) > sinceMs) return
+    // In the same millisecond counts: reading once too often costs little, missing it costs the whole wait.
+    if ((this.changes.get(allocation) ?? 0) >= sinceMs) return
     const set = this.waiters.get(allocation) ?? new Set()
     this.waiters.set(allocation, set)
     await new Promise<void>((done) => {

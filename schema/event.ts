@@ -37,7 +37,7 @@ export const eventView = z
     kind: z.enum(EVENT_KINDS),
     allocation_id: allocationId,
     data: z.record(z.string(), z.unknown()),
-    trace_id: traceId.meta({ description: 'Of the request that began it; of the allocation for what its miner reports' }),
+    trace_id: traceId.meta({ description: 'Of the request that asked for it, over to what its miner then reports; else of the allocation' }),
   })
   .meta({ id: 'Event' })
 export type EventView = z.infer<typeof eventView>

@@ -1,7 +1,9 @@
 import type { AllocationView } from '../../schema/allocation.ts'
+import type { EventView } from '../../schema/event.ts'
 import { shown } from '../../schema/shown.ts'
 import { fingerprint, knownHosts } from '../../schema/ssh.ts'
 import type { Shown } from '../store/allocations.ts'
+import type { EventRow } from '../store/events.ts'
 
 const iso = (ms: number) => new Date(ms).toISOString()
 const isoOrNull = (ms: number | null) => (ms === null ? null : iso(ms))
@@ -41,6 +43,10 @@ export function allocationView({ row, gpus, driver, simulated }: Shown): Allocat
     end_reason: row.stopReason,
     trace_id: row.traceId,
   }
+}
+
+export function eventView({ id, at, kind, allocationId, data, traceId }: EventRow): EventView {
+  return { id, at: iso(at), kind, allocation_id: allocationId, data, trace_id: traceId }
 }
 
 function endpoint({ host, port, user, hostKey, hostKeySignature }: Shown['row']): AllocationView['endpoint'] {

@@ -2,10 +2,11 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { allocateInput, allocationView } from '../../schema/allocation.ts'
 import { allocationId } from '../../schema/ids.ts'
 import { BODY_LIMIT, WAIT_S } from '../../schema/protocol.ts'
-import { invalid, Problem } from '../../schema/problem.ts'
+import { Problem } from '../../schema/problem.ts'
 import { json, jsonBody, problems, router } from '../http/app.ts'
 import { allocationRate, bearer } from '../http/bearer.ts'
 import { atMost } from '../http/limit.ts'
+import { prefer, seconds } from '../http/prefer.ts'
 import { allocationView as view } from '../http/view.ts'
 import { allocationsOf, type Shown } from '../store/allocations.ts'
 import { allocate } from '../verbs/allocate.ts'
@@ -14,12 +15,6 @@ import { wait, waitAfter } from '../verbs/wait.ts'
 
 const security = [{ bearer: [] }]
 const id = z.object({ id: allocationId.meta({ param: { name: 'id', in: 'path' } }) })
-const prefer = z.object({
-  prefer: z
-    .string()
-    .optional()
-    .meta({ description: `\`wait=N\`: seconds to wait for the fact, ${WAIT_S.default} unless given, ${WAIT_S.max} at most` }),
-})
 const location = { location: { description: 'Where to look again', schema: { type: 'string' as const } } }
 const common = ['unauthorized', 'forbidden', 'rate_limited', 'invalid_request', 'database_unavailable', 'unavailable'] as const
 
@@ -30,7 +25,7 @@ const create = createRoute({
   security,
   middleware: [bearer('client'), allocationRate, atMost(BODY_LIMIT.client)] as const,
   request: {
-    headers: prefer.extend({
+    headers: prefer(WAIT_S.default).extend({
       'idempotency-key': z.string().min(1).max(128).optional().meta({ description: 'Unique per tenant; replays the first allocation for 24 hours' }),
     }),
     ...jsonBody(allocateInput),
@@ -71,7 +66,7 @@ const get = createRoute({
   summary: 'One allocation; with Prefer: wait=N, once it is ready',
   security,
   middleware: [bearer('client')] as const,
-  request: { params: id, headers: prefer },
+  request: { params: id, headers: prefer(0) },
   responses: { 200: json(allocationView, 'The allocation'), ...problems(...common, 'not_found') },
 })
 
@@ -81,21 +76,13 @@ const remove = createRoute({
   summary: 'Release it',
   security,
   middleware: [bearer('client')] as const,
-  request: { params: id, headers: prefer },
+  request: { params: id, headers: prefer(WAIT_S.default) },
   responses: {
     200: json(allocationView, 'Ended: the container is gone'),
     202: json(allocationView, 'Stopping', location),
     ...problems(...common, 'not_found', 'unread'),
   },
 })
-
-/** Seconds a client wants to wait. Throws `invalid_request` for a wait nobody could mean. */
-function seconds(header: string | undefined, otherwise: number): number {
-  const given = /(?:^|[,;\s])wait=([^,;\s]*)/i.exec(header ?? '')?.[1]
-  if (given === undefined) return otherwise
-  if (!/^\d{1,6}$/.test(given)) throw invalid('Prefer', `wait=N takes whole seconds, 0 to ${WAIT_S.max}`)
-  return Math.min(Number(given), WAIT_S.max)
-}
 
 const STILL_COMING = new Set(['pending', 'starting'])
 const came = (s: Shown) => !STILL_COMING.has(view(s).state)

@@ -1,23 +1,25 @@
 import { sql, type SQL } from 'drizzle-orm'
+import { MISSING_REPORTS } from '../../schema/protocol.ts'
 import type { Report } from '../../schema/sync.ts'
+import type { Online } from '../../schema/tables/agents.ts'
+import type { Digest } from '../verbs/digest.ts'
 import { facts } from './facts.ts'
 
-export type Taken = { hotkey: string; report: Report; token: string; nowMs: number }
-
-/** True while the row still belongs to the report with this token: later statements of the batch hang on it. */
-export const taken = (t: Taken) => sql`EXISTS (SELECT 1 FROM miners g WHERE g.hotkey = ${t.hotkey} AND g.sync_token = ${t.token})`
-
-/** The row moves on only for its own install and a higher seq (or this very report again, after a lost answer). */
-export function takeReport({ hotkey, report, token, nowMs }: Taken): SQL {
+/** `digest`: what the report says in short; see verbs/digest.ts. */
+/** The row moves on only for its own install and a higher seq (or this very report again, after a lost answer). Who reports is back at once. */
+export function takeReport({ hotkey, report, digest, token, nowMs }: Taken): SQL {
   const f = report.facts
+  const told = sql`coalesce(report_digest, '')`
   const hardware = f
-    ? sql`, full_report_at = ${nowMs}, driver = ${f.driver}, isolation = ${f.isolation}, simulated = ${Number(f.simulated)}, address = ${f.address}, cpus = ${f.cpus},
+    ? sql`, full_report_at = ${nowMs}, fresh = 1, driver = ${f.driver}, isolation = ${f.isolation}, simulated = ${Number(f.simulated)}, address = ${f.address}, cpus = ${f.cpus},
         memory_mb = ${f.memory_mb}, disk = ${f.disk}, network = ${f.network}, disk_free_mb = ${f.disk_free_mb}, gpu_error = ${f.gpu.status === 'failed' ? f.gpu.message : null}`
     : sql``
   return sql`
     UPDATE miners SET boot = ${report.boot}, seq = ${report.seq}, sync_token = ${token}, protocol = ${report.protocol}, version = ${report.version},
       acked_version = ${report.wish?.version ?? 0}, engine_ok = ${Number(report.engine.ok)}, engine_error = ${report.engine.ok ? null : report.engine.message},
-      unexplained = ${report.unexplained.length}, foreign_containers = ${report.foreign}, report_at = ${nowMs} ${hardware}
+      unexplained = ${report.unexplained.length}, foreign_containers = ${report.foreign}, report_at = ${nowMs}, online = 'online',
+      online_at = CASE WHEN online <> 'online' THEN ${nowMs} ELSE online_at END, silent_minutes = 0,
+      report_digest = ${`${digest.body}.`} || ${digest.facts ?? sql`substr(${told}, instr(${told}, '.') + 1)`} ${hardware}
     WHERE hotkey = ${hotkey} AND install = ${report.install} AND (seq < ${report.seq} OR sync_token = ${token})
       AND EXISTS (SELECT 1 FROM agents a WHERE a.hotkey = ${hotkey} AND a.role = 'miner' AND a.standing <> 'removed')
     RETURNING hotkey`

@@ -60,6 +60,7 @@ async function failOver(ctx: Ctx, row: AllocationRow, picks: Pick[]): Promise<nu
   if (typeof hotkey !== 'string') return null
   for (const h of [hotkey, row.hotkey]) ctx.defer('wake', ctx.hub(h).wake(h))
   ctx.defer('look_at', ctx.hub(hotkey).lookAt(row.id, deadline))
+  ctx.defer('changed', ctx.feed(row.holder).changed([row.id]))
   ctx.log.info('failed_over', { allocation: row.id, from: row.hotkey, hotkey, incarnation })
   return deadline
 }

@@ -15,10 +15,11 @@ export async function release(ctx: Ctx, { holder, id }: { holder: string; id: st
   const [, , row] = await write(ctx.db, [
     sql`UPDATE allocations SET desired = 'stop', stop_reason = 'released', stop_at = ${now}, generation = generation + 1, deadline_at = NULL
       WHERE id = ${id} AND desired <> 'stop'`,
-    tell(id, 'stop_asked', now, { reason: 'released' }, untold),
+    tell(id, 'stop_asked', now, { reason: 'released' }, untold, ctx.trace),
     sql`SELECT hotkey FROM allocations WHERE id = ${id} AND phase <> 'gone'`,
   ])
   const hotkey = row?.[0]?.['hotkey']
   if (typeof hotkey === 'string') ctx.defer('wake', ctx.hub(hotkey).wake(hotkey))
+  ctx.defer('changed', ctx.feed(holder).changed([id]))
   ctx.log.info('released', { allocation: id })
 }

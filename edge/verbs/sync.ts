@@ -4,14 +4,19 @@ import { Problem } from '../../schema/problem.ts'
 import { PROTOCOL } from '../../schema/protocol.ts'
 import { fingerprint, hostKeyStatement } from '../../schema/ssh.ts'
 import { JWS_TYPE, type Report, type Wish, type WishEntry } from '../../schema/sync.ts'
-import { sql } from 'drizzle-orm'
-import type { Ctx } from '../ctx.ts'
-import { write } from '../store/db.ts'
-import { hardware } from '../store/hardware.ts'
+import type { SQL } from 'drizzle-orm'
+import { type Ctx, reached } from '../ctx.ts'
+import type { Ordered } from '../hub/heard.ts'
+import { read, write } from '../store/db.ts'
+import { markDegraded, tellDegraded } from '../store/degraded.ts'
+import { beyond, hardware } from '../store/hardware.ts'
 import { takeFacts, tellPhases } from '../store/facts.ts'
-import { failedHere, layTombstones, stopLost, takeReport, type Taken } from '../store/reports.ts'
+import { failedHere, type Kept, keptOf, layTombstones, stopLost, takeReport, taken, type Taken } from '../store/reports.ts'
+import { layStrays, raiseForStrays, releaseHeld } from '../store/strays.ts'
 import { standingOf, wishEntry, wishOf, type Standing } from '../store/wishes.ts'
 import { advance } from './advance.ts'
+import { digestOf } from './digest.ts'
+import { isIdle } from './idle.ts'
 import { acceptable, newEnough, spokenFor } from './register.ts'
 import { noticeRollback } from './restoreEpoch.ts'
 
@@ -19,48 +24,83 @@ export type Sync = { hotkey: string; report: Report }
 
 /**
  * Takes the fact, gives the wish. One batch: the report counts only if its seq is new for its install, and then wholly.
+ * One that says nothing new writes nothing; its wish is read all the same, which repairs a wake that was lost.
  * Throws `agent_too_old`, `not_registered`, `agent_conflict`, `out_of_order`, `refused_facts`, `invalid_request`.
  */
 export async function sync(ctx: Ctx, { hotkey, report }: Sync): Promise<{ wish: string }> {
   await newEnough(ctx, hotkey, report)
   if (report.facts) acceptable(ctx, report.facts)
   checkEndpoints(hotkey, report)
-  const outcome = await take(ctx, { hotkey, report, token: crypto.randomUUID(), nowMs: ctx.now() })
-  await noticeRollback(ctx, { hotkey, report, standing: outcome.standing })
-  for (const [holder, moved] of outcome.changed) ctx.defer('changed', ctx.feed(holder).changed(moved.map((m) => m.id)))
-  const failed = outcome.failed
-  for (const allocation of failed) await advance(ctx, { allocation })
-  const now = failed.length > 0 ? await reread(ctx, hotkey) : outcome
-  return { wish: await signWish(ctx, hotkey, report.install, now.standing, now.entries) }
+  const t = { hotkey, report, digest: await digestOf(report), token: crypto.randomUUID(), nowMs: ctx.now() }
+  const ordered = await order(ctx, t, false)
+  if (ordered === 'late') throw new Problem('out_of_order', `a report after seq ${report.seq} was already heard`)
+  const state = (ordered === 'same' ? await unchanged(ctx, t) : null) ?? (await taking(ctx, t, ordered === 'stranger'))
+  await noticeRollback(ctx, { hotkey, report, standing: state.standing })
+  return { wish: await signWish(ctx, t, state) }
 }
 
 type Moved = { id: string; holder: string }
 type State = { standing: Standing; entries: WishEntry[] }
 
+/** The shard keeps the order of all reports, as those that say nothing new leave no trace in the database. */
+async function order(ctx: Ctx, { hotkey, report, digest }: Taken, adopt: boolean): Promise<Ordered> {
+  return reached(ctx.hub(hotkey).order(hotkey, { install: report.install, seq: report.seq, ...digest, adopt }))
+}
+
+/** What to answer when the database knows all of it already; else null. */
+async function unchanged(ctx: Ctx, { hotkey, report, digest }: Taken): Promise<State | null> {
+  const [kept, standing, entries] = await read(ctx.db, [keptOf(hotkey), standingOf(hotkey), wishOf(hotkey)])
+  const row = kept?.[0] as Kept | undefined
+  if (!row || !isIdle(row, report, digest)) return null
+  return { standing: standing?.[0] as Standing, entries: (entries ?? []).map(wishEntry) }
+}
+
+async function taking(ctx: Ctx, t: Taken, stranger: boolean): Promise<State> {
+  const outcome = await take(ctx, t)
+  if (stranger) await order(ctx, t, true)
+  for (const [holder, moved] of outcome.changed) ctx.defer('changed', ctx.feed(holder).changed(moved.map((m) => m.id)))
+  for (const allocation of outcome.failed) await advance(ctx, { allocation })
+  return outcome.failed.length > 0 ? reread(ctx, t.hotkey) : outcome
+}
+
 async function take(ctx: Ctx, t: Taken): Promise<State & { changed: Map<string, Moved[]>; failed: string[] }> {
-  const guard = sql`EXISTS (SELECT 1 FROM miners g WHERE g.hotkey = ${t.hotkey} AND g.sync_token = ${t.token})`
-  const host = t.report.facts ? hardware({ hotkey: t.hotkey, facts: t.report.facts, nowMs: t.nowMs, guard }) : []
-  const results = await write(ctx.db, [
-    takeReport(t),
-    tellPhases(t),
-    takeFacts(t),
-    stopLost(t),
-    layTombstones(t),
-    ...host,
-    failedHere(t),
-    standingOf(t.hotkey),
-    wishOf(t.hotkey),
-  ])
-  const standing = results.at(-2)?.[0] as Standing | undefined
-  if (results[0]?.length === 0) throw refusal(standing, t.report)
+  const { facts, unexplained } = t.report
+  const host = facts && { hotkey: t.hotkey, facts, nowMs: t.nowMs, guard: taken(t) }
+  const said = await named(ctx, {
+    report: [takeReport(t)],
+    phases: [tellPhases(t)],
+    facts: [takeFacts(t)],
+    ends: [stopLost(t), layTombstones(t), ...(unexplained.length > 0 ? [layStrays(t), raiseForStrays(t)] : [])],
+    host: host ? [...hardware(host), releaseHeld(t)] : [],
+    degraded: host ? [tellDegraded(t), markDegraded(t)] : [],
+    beyond: host ? [beyond(host)] : [],
+    failed: [failedHere(t)],
+    standing: [standingOf(t.hotkey)],
+    wish: [wishOf(t.hotkey)],
+  })
+  const standing = said.standing[0] as Standing | undefined
+  if (said.report.length === 0) throw refusal(standing, t.report)
   if (!standing) throw new Problem('not_registered')
-  const moved = (results[2] ?? []) as Moved[]
+  if (Number(said.beyond[0]?.['n'] ?? 0) > 0) throw new Problem('refused_facts', 'this hotkey has shown more GPUs than a host can have')
   return {
     standing,
-    entries: (results.at(-1) ?? []).map(wishEntry),
-    changed: Map.groupBy(moved, (m) => m.holder),
-    failed: (results.at(-3) ?? []).map((row) => String(row['id'])),
+    entries: said.wish.map(wishEntry),
+    changed: Map.groupBy([...said.facts, ...said.degraded] as Moved[], (m) => m.holder),
+    failed: said.failed.map((row) => String(row['id'])),
   }
+}
+
+type Rows = Record<string, unknown>[]
+
+/** One write batch whose rows come back by the name of what they are about. */
+async function named<K extends string>(ctx: Ctx, groups: Record<K, SQL[]>): Promise<Record<K, Rows>> {
+  const list = Object.entries<SQL[]>(groups).flatMap(([name, statements]) => statements.map((statement) => ({ name, statement })))
+  const results = await write(
+    ctx.db,
+    list.map((s) => s.statement),
+  )
+  const rows = Object.fromEntries(Object.keys(groups).map((name) => [name, list.flatMap((s, i) => (s.name === name ? (results[i] ?? []) : []))]))
+  return rows as Record<K, Rows>
 }
 
 async function reread(ctx: Ctx, hotkey: string): Promise<State> {
@@ -88,16 +128,16 @@ function checkEndpoints(hotkey: string, report: Report): void {
   }
 }
 
-async function signWish(ctx: Ctx, hotkey: string, install: string, s: Standing, allocations: WishEntry[]): Promise<string> {
+async function signWish(ctx: Ctx, { hotkey, report: { install, protocol } }: Taken, { standing, entries }: State): Promise<string> {
   const wish: Wish = {
     iss: ctx.config.EDGE_ADDRESS,
     aud: hotkey,
     install,
-    protocol: PROTOCOL,
-    epoch: s.epoch,
-    version: s.version ?? 0,
+    protocol: Math.min(PROTOCOL, protocol),
+    epoch: standing.epoch,
+    version: standing.version ?? 0,
     issued_at_ms: ctx.now(),
-    allocations,
+    allocations: entries,
   }
   return new CompactSign(new TextEncoder().encode(JSON.stringify(wish)))
     .setProtectedHeader({ alg: 'EdDSA', typ: JWS_TYPE.wish, kid: ctx.config.SIGNING_KEY.kid })

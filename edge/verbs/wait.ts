@@ -15,16 +15,17 @@ export async function wait(ctx: Ctx, { holder, id, seconds, until }: Wait): Prom
     const found = await allocationOf(ctx.db, holder, id)
     const left = deadline - ctx.now()
     if (!found || until(found) || left <= 0) return found
-    await changed(ctx, holder, id, readAt, Math.min(left, REREAD_MS))
+    const waitMs = Math.min(left, REREAD_MS)
+    await orTime(ctx, ctx.feed(holder).wait(id, readAt, waitMs), waitMs)
   }
 }
 
 /** The Feed may go away while it is waited on, as in every deploy: then time alone decides when to read again. */
-async function changed(ctx: Ctx, holder: string, id: string, sinceMs: number, timeoutMs: number): Promise<void> {
+export async function orTime(ctx: Ctx, waiting: Promise<void>, timeoutMs: number): Promise<void> {
   try {
-    await ctx.feed(holder).wait(id, sinceMs, timeoutMs)
+    await waiting
   } catch (e) {
-    ctx.log.error('feed_lost', { allocation: id, error: String(e) })
+    ctx.log.error('feed_lost', { error: String(e) })
     await new Promise((done) => setTimeout(done, timeoutMs))
   }
 }

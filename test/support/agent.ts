@@ -102,16 +102,23 @@ export class WireMiner {
       keys_n: 0,
       error: null,
       progress: null,
-      endpoint: phase === 'running' ? this.endpoint(entry) : null,
+      endpoint: phase === 'running' || phase === 'paused' ? this.endpoint(entry) : null,
       trace: entry.trace,
       ...o,
     }
   }
 
-  /** Reports every entry of the wish as it should be: running, or gone. */
+  /** The fact that this entry of the wish asks for. */
+  done(entry: WishEntry): AllocationFact {
+    if (entry.kind === 'tombstone' || entry.desired === 'stop') return this.fact(entry, 'gone')
+    const { restart_n, keys_n } = entry
+    return this.fact(entry, entry.desired === 'pause' ? 'paused' : 'running', { restart_n, keys_n })
+  }
+
+  /** Reports every entry of the wish as it should be: running, paused, or gone; restarted and rekeyed as often as was asked. */
   async obey(): Promise<WishEntry[]> {
     const entries = await this.sync()
-    return this.sync(entries.map((e) => this.fact(e, e.kind === 'tombstone' ? 'gone' : 'running')))
+    return this.sync(entries.map((e) => this.done(e)))
   }
 
   /** Its wake socket, open. */
