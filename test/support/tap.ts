@@ -1,0 +1,142 @@
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type RequestOptions, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+
+export type Exchange = { method: string; path: string; body: string; /** Empty until it is answered, and for what streams. */ answer: string }
+export type Side = 'before it is passed on' | 'after it was answered'
+type Trap = { side: Side; is: (e: Exchange) => boolean; spring: () => Promise<void>; sprung: () => void }
+
+/** Where a tap listens or leads to. */
+export type End = { port: number } | { path: string }
+
+const far = (end: End): RequestOptions => ('port' in end ? { host: '127.0.0.1', port: end.port } : { socketPath: end.path })
+
+/** So that answers can be read on the way. */
+const plain = (headers: IncomingHttpHeaders) => ({ ...headers, 'accept-encoding': 'identity' })
+
+/**
+ * An HTTP proxy that knows each exchange from its first byte to its last, so that something can be done at exactly one moment of it.
+ * `streams`: answers are passed on as they come and `answer` stays empty, for servers that never end some of theirs.
+ */
+export class Tap {
+  /** Called for every request, before anything else. Throws or rejects to cut the exchange. */
+  onRequest: (e: Exchange) => void | Promise<void> = () => undefined
+  #traps: Trap[] = []
+  readonly #server: Server
+  readonly #target: () => End
+  readonly #streams: boolean
+  readonly #sockets = new Set<Socket>()
+  #tunnels = 0
+
+  constructor(target: () => End, streams = false) {
+    this.#target = target
+    this.#streams = streams
+    this.#server = createServer((q, a) => void this.#pass(q, a).catch(() => a.destroy()))
+    this.#server.on('upgrade', (q: IncomingMessage, near: Socket, head: Buffer) => this.#tunnel(q, near, head))
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
+  }
+
+  async listen(end: End = { port: 0 }): Promise<this> {
+    if ('port' in end) this.#server.listen(end.port, '127.0.0.1')
+    else this.#server.listen(end.path)
+    await once(this.#server, 'listening')
+    return this
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Connections that are no HTTP any more, such as WebSockets. */
+  get tunnels(): number {
+    return this.#tunnels
+  }
+
+  /** At the next exchange like this: does it, then cuts the exchange. Resolves when that is done. */
+  trap(side: Side, is: Trap['is'], spring: Trap['spring']): Promise<void> {
+    return new Promise((sprung) => this.#traps.push({ side, is, spring, sprung }))
+  }
+
+  /** Forgets traps that nothing went into. */
+  clear(): void {
+    this.#traps = []
+  }
+
+  /** Ends every connection there is; new ones are taken. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async close(): Promise<void> {
+    this.#server.close()
+    this.cut()
+    await once(this.#server, 'close')
+  }
+
+  async #pass(q: IncomingMessage, a: ServerResponse): Promise<void> {
+    const body = await buffer(q)
+    const e: Exchange = { method: q.method ?? '', path: q.url ?? '', body: body.toString('latin1'), answer: '' }
+    await this.onRequest(e)
+    if (await this.#sprung('before it is passed on', e)) return void a.destroy()
+    const answered = await new Promise<IncomingMessage>((resolve, reject) => {
+      const onward = request({ ...far(this.#target()), method: e.method, path: e.path, headers: plain(q.headers), agent: false }, resolve)
+      onward.on('error', reject)
+      a.on('close', () => onward.destroy())
+      onward.end(body)
+    })
+    const whole = this.#streams ? null : await buffer(answered)
+    e.answer = whole?.toString('latin1') ?? ''
+    if (await this.#sprung('after it was answered', e)) return void a.destroy()
+    a.writeHead(answered.statusCode ?? 502, answered.headers)
+    answered.on('error', () => a.destroy())
+    if (whole) a.end(whole)
+    else {
+      a.flushHeaders()
+      answered.pipe(a)
+    }
+  }
+
+  async #sprung(side: Side, e: Exchange): Promise<boolean> {
+    const at = this.#traps.findIndex((t) => t.side === side && t.is(e))
+    const [trap] = at < 0 ? [] : this.#traps.splice(at, 1)
+    if (!trap) return false
+    await trap.spring()
+    trap.sprung()
+    return true
+  }
+
+  /** What is no exchange of HTTP any more, such as a WebSocket, is passed on byte by byte. */
+  #tunnel(q: IncomingMessage, near: Socket, head: Buffer): void {
+    const onward = request({ ...far(this.#target()), method: q.method, path: q.url, headers: q.headers, agent: false })
+    onward.on('error', () => near.destroy())
+    const say = (answered: IncomingMessage) => {
+      const lines = answered.rawHeaders.flatMap((h, i, all) => (i % 2 === 0 ? [`${h}: ${all[i + 1]}`] : []))
+      near.write(`HTTP/1.1 ${answered.statusCode} ${answered.statusMessage}\r\n${lines.join('\r\n')}\r\n\r\n`)
+    }
+    onward.on('upgrade', (answered, socket, first) => {
+      say(answered)
+      near.write(first)
+      socket.write(head)
+      near.pipe(socket).pipe(near)
+      this.#tunnels++
+      near.once('close', () => this.#tunnels--)
+      socket.on('error', () => near.destroy())
+      for (const [a, b] of [
+        [near, socket],
+        [socket, near],
+      ] as const)
+        for (const end of ['end', 'close']) a.on(end, () => b.destroy())
+    })
+    onward.on('response', (answered) => {
+      say(answered)
+      answered.pipe(near)
+    })
+    near.on('close', () => onward.destroy())
+    onward.end()
+  }
+}
