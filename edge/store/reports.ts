@@ -1,11 +1,19 @@
 import { sql, type SQL } from 'drizzle-orm'
 import { MISSING_REPORTS } from '../../schema/protocol.ts'
-import type { Report } from '../../schema/sync.ts'
 import type { Online } from '../../schema/tables/agents.ts'
-import type { Digest } from '../verbs/digest.ts'
 import { facts } from './facts.ts'
+import { taken, type Taken } from './taken.ts'
 
-/** `digest`: what the report says in short; see verbs/digest.ts. */
+/** What is known of a miner's last report. `counting`: GPUs of tenants that it lacked, too few times yet to say so. */
+export type Kept = { install: string; seq: number; digest: string | null; online: Online; fresh: 0 | 1; heldSince: number | null; counting: number }
+
+export function keptOf(hotkey: string): SQL {
+  return sql`
+    SELECT m.install AS install, m.seq AS seq, m.report_digest AS digest, m.online AS online, m.fresh AS fresh, m.held_since AS heldSince,
+      (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.claimed_by IS NOT NULL AND g.missing BETWEEN 1 AND ${MISSING_REPORTS - 1}) AS counting
+    FROM miners m WHERE m.hotkey = ${hotkey}`
+}
+
 /** The row moves on only for its own install and a higher seq (or this very report again, after a lost answer). Who reports is back at once. */
 export function takeReport({ hotkey, report, digest, token, nowMs }: Taken): SQL {
   const f = report.facts
