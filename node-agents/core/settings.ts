@@ -48,8 +48,18 @@ function readOne(s: Setting<unknown>, given: Record<string, unknown>, env: NodeJ
   throw new Mistake(`${origin} ${shown}: ${parsed.error.issues.map((i) => i.message).join('; ')}`)
 }
 
+/** All of an operator's mistakes are told at once. */
+function orMistake(read: () => unknown, mistakes: string[]): unknown {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof Mistake)) throw error
+    return void mistakes.push(error.message)
+  }
+}
+
 /**
- * Flag before environment before default. Throws a `Mistake` that names the flag and what would be right;
+ * Flag before environment before default. Throws a `Mistake` that names every wrong flag and what would be right;
  * null when help was asked for and printed.
  */
 export function readSettings<S extends Settings>(command: Command, settings: S, argv: string[], env: NodeJS.ProcessEnv): Values<S> | null {
@@ -62,5 +72,8 @@ export function readSettings<S extends Settings>(command: Command, settings: S, 
     throw new Mistake(`${error.message}; see ${command.name()} --help`, error)
   }
   const given = command.opts<Record<string, unknown>>()
-  return Object.fromEntries(Object.entries(settings).map(([name, s]) => [name, readOne(s, given, env)])) as Values<S>
+  const mistakes: string[] = []
+  const values = Object.entries(settings).map(([name, s]) => [name, orMistake(() => readOne(s, given, env), mistakes)])
+  if (mistakes.length > 0) throw new Mistake(mistakes.join('\n'))
+  return Object.fromEntries(values) as Values<S>
 }

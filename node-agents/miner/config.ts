@@ -55,6 +55,19 @@ const images = z
   .transform((s) => s.split(',').map((i) => i.trim()))
   .pipe(z.array(imageReference).min(1).max(64))
 
+/** Where metrics are served: one address, because a wildcard would show them to every tenant's bridge. */
+const metricsAddress = z.string().transform((text, ctx): { host: string; port: number } => {
+  const { host, port = '' } = /^(?:(?<host>.+):)?(?<port>[0-9]{1,5})$/.exec(text.trim())?.groups ?? {}
+  const ip = host?.replace(/^\[(.*)\]$/, '$1') ?? '127.0.0.1'
+  const refuse = (message: string) => {
+    ctx.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  if (isIP(ip) === 0 || port === '' || Number(port) > 65_535) return refuse('an IP address of this host and a port, such as 127.0.0.1:9101')
+  if (/^[0:.]+$/.test(ip)) return refuse('name one address: at all of them, tenants could read it too')
+  return { host: ip, port: Number(port) }
+})
+
 const bindAddress = z.string().refine((s) => isIP(s) !== 0, 'an IP address of this host, such as 0.0.0.0')
 
 export const SETTINGS = {
@@ -161,6 +174,25 @@ export const SETTINGS = {
     default: null,
     help: 'Pretend to have GPUs, such as "NVIDIA H200:8" (development edges only)',
     parse: maybe(simulateGpu),
+  }),
+  prepull: setting({
+    flag: '--prepull',
+    value: '<yes|no>',
+    env: 'COMPUTE_PREPULL',
+    default: 'yes',
+    help: 'Pull the images of --images that are not here yet, before somebody waits for one',
+    parse: z
+      .string()
+      .pipe(z.enum(['yes', 'no'], 'yes or no'))
+      .transform((s) => s === 'yes'),
+  }),
+  metrics: setting({
+    flag: '--metrics',
+    value: '<ip:port>',
+    env: 'COMPUTE_METRICS',
+    default: null,
+    help: 'Serve Prometheus metrics there, such as 127.0.0.1:9101; a port alone means 127.0.0.1',
+    parse: maybe(metricsAddress),
   }),
   missingAfterS: setting({
     flag: '--missing-after',

@@ -54,6 +54,8 @@ export class MinerWorld {
       simulateGpu: { model: 'NVIDIA H200', count: 2, vramMb: 143_771 },
       reconnectJitterMs: 10,
       missingAfterS: 0.2,
+      prepull: false,
+      metrics: null,
       docker: '',
       logLevel: 'debug',
     }

@@ -126,6 +126,8 @@ async function makeMiner({ folder, edge, watcher, driver, image, config }: Miner
     simulateGpu: { model: 'NVIDIA H200', count: 8, vramMb: 143_771 },
     reconnectJitterMs: 50,
     missingAfterS: 0.2,
+    prepull: false,
+    metrics: null,
     docker: driver === 'box' ? '' : driver.socket,
     logLevel: 'info',
     ...config,

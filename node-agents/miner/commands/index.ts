@@ -20,6 +20,10 @@ export const COMMANDS: Record<string, Subcommand> = {
     summary: 'go on after the state directory was lost, or with a hotkey whose agent is lost',
     run: async (argv, hands) => (await import('./takeover.ts')).takeoverCommand(argv, hands),
   },
+  install: {
+    summary: 'write a systemd unit for this agent',
+    run: async (argv, hands) => (await import('./install.ts')).installCommand(argv, hands),
+  },
   doctor: {
     summary: 'check this host the way a validator would, with the fix for everything that fails',
     run: async (argv, hands) => (await import('./doctor.ts')).doctor(argv, hands),
