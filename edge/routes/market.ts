@@ -2,11 +2,12 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { hotkey } from '../../schema/hotkey.ts'
 import { imageReference } from '../../schema/image.ts'
 import { gpuOffer, minerView } from '../../schema/miner.ts'
-import { FRESH_MS } from '../../schema/protocol.ts'
 import { Problem } from '../../schema/problem.ts'
 import { json, problems, router } from '../http/app.ts'
 import { bearer } from '../http/bearer.ts'
 import { miners, offers, type MinerRow, type OfferRow } from '../store/market.ts'
+import { askerOf } from '../verbs/allocate.ts'
+import { statusOf } from '../verbs/status.ts'
 
 const security = [{ bearer: [] }]
 const common = ['unauthorized', 'forbidden', 'rate_limited', 'invalid_request', 'database_unavailable'] as const
@@ -65,11 +66,11 @@ function offer(r: OfferRow, nowMs: number): z.infer<typeof gpuOffer> {
   return { hotkey, model, vram_mb: vramMb, total, free, driver, isolation, disk, network, simulated: r.simulated === 1, images, proof_age_s }
 }
 
-function miner(r: MinerRow, nowMs: number): z.infer<typeof minerView> {
+function miner(r: MinerRow): z.infer<typeof minerView> {
   const { hotkey, total, free, driver, isolation, disk, network, version, protocol } = r
   return {
     hotkey,
-    status: r.standing === 'draining' ? 'draining' : r.engineOk !== 1 ? 'engine_down' : (r.fullReportAt ?? 0) > nowMs - FRESH_MS ? 'ready' : 'stale',
+    status: statusOf(r),
     gpus: { total, free },
     models: JSON.parse(r.models) as string[],
     driver,
@@ -87,14 +88,14 @@ function miner(r: MinerRow, nowMs: number): z.infer<typeof minerView> {
 export const marketRoutes = router()
   .openapi(listGpus, async (c) => {
     const ctx = c.get('ctx')
-    const items = (await offers(ctx.db, c.req.valid('query'), ctx.now(), ctx.config.ENVIRONMENT === 'development')).map((r) => offer(r, ctx.now()))
+    const items = (await offers(ctx.db, c.req.valid('query'), askerOf(ctx, c.get('caller').tenant))).map((r) => offer(r, ctx.now()))
     const sum = (of: 'total' | 'free') => items.reduce((n, i) => n + i[of], 0)
     return c.json({ items, total: sum('total'), free: sum('free') }, 200)
   })
   .openapi(listMiners, async (c) => {
     const ctx = c.get('ctx')
     const { limit, after } = c.req.valid('query')
-    const items = (await miners(ctx.db, { limit, after })).map((r) => miner(r, ctx.now()))
+    const items = (await miners(ctx.db, { limit, after })).map((r) => miner(r))
     return c.json({ items, next: items.length === limit ? (items.at(-1)?.hotkey ?? null) : null }, 200)
   })
   .openapi(getMiner, async (c) => {
@@ -102,5 +103,5 @@ export const marketRoutes = router()
     const wanted = c.req.valid('param').hotkey
     const [found] = await miners(ctx.db, { hotkey: wanted, limit: 1 })
     if (!found) throw new Problem('not_found', `no miner ${wanted}`)
-    return c.json(miner(found, ctx.now()), 200)
+    return c.json(miner(found), 200)
   })

@@ -1,5 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm'
-import { FRESH_MS } from '../../schema/protocol.ts'
+import { PROTOCOL_OLDEST } from '../../schema/protocol.ts'
 import type { Spec } from '../../schema/tables/allocations.ts'
 import type { Candidate } from '../verbs/pick.ts'
 import { type Db, retrying } from './db.ts'
@@ -11,12 +11,20 @@ const SAMPLE = 96
 
 type Row = { hotkey: string; modelKey: string; free: number; total: number; hostFree: number; warm: number; cpus: number; memoryMb: number; diskFreeMb: number }
 
-export type Wanted = Pick<Spec, 'gpu' | 'image' | 'hotkey'> & { nowMs: number; simulated: boolean }
+/** `holder`: who asks; `simulated`: whether simulated GPUs will do. */
+export type Wanted = Pick<Spec, 'gpu' | 'image' | 'hotkey'> & Asker
+export type Asker = { holder: string; simulated: boolean }
 
-/** Which miners may take a new claim: admitted, healthy, recently proved alive, and holding nothing unheard of. */
-export function mayTake(nowMs: number, simulated: boolean) {
-  return sql`a.standing = 'active' AND a.role = 'miner' AND m.engine_ok = 1 AND m.gpu_error IS NULL AND m.held_since IS NULL
-    AND m.online <> 'unreachable' AND m.full_report_at > ${nowMs - FRESH_MS} AND (m.simulated = 0 OR ${Number(simulated)} = 1)`
+/** Which miners `m` of agents `a` may take a new claim: admitted, healthy, recently proved alive, and holding nothing unheard of. */
+export function mayTake({ holder, simulated }: Asker) {
+  return sql`a.standing = 'active' AND a.role = 'miner' AND m.engine_ok = 1 AND m.gpu_error IS NULL AND m.held_since IS NULL AND m.protocol >= ${PROTOCOL_OLDEST}
+    AND m.online <> 'unreachable' AND m.fresh = 1 AND (m.simulated = 0 OR ${Number(simulated)} = 1) AND ${roomFor(holder)}`
+}
+
+/** Where nothing bounds the disk, one tenant could fill it for another: such a host has one at a time. A box is for development and bounds nothing anyway. */
+export function roomFor(holder: string) {
+  return sql`NOT (m.disk = 'shared' AND m.driver = 'docker' AND EXISTS (SELECT 1 FROM claims l JOIN allocations x ON x.id = l.allocation_id
+    WHERE l.hotkey = m.hotkey AND l.freed_at IS NULL AND x.holder <> ${holder}))`
 }
 
 /** Free GPUs that match, as conditions on `g`. */
@@ -41,7 +49,7 @@ export async function candidates(db: Db, wanted: Wanted, from: string | null): P
     JOIN miners m ON m.hotkey = f.hotkey
     JOIN agents a ON a.hotkey = f.hotkey
     JOIN miner_images i ON i.hotkey = f.hotkey AND i.reference = ${wanted.image}
-    WHERE ${mayTake(wanted.nowMs, wanted.simulated)} ${wanted.gpu.count === 'all' ? sql`AND hostFree = total` : sql``}
+    WHERE ${mayTake(wanted)} ${wanted.gpu.count === 'all' ? sql`AND hostFree = total` : sql``}
     LIMIT ${READ_AT_MOST}`
   const rows = await retrying(() => db.all<Row>(query))
   return rows.map((r) => ({ ...r, warm: r.warm === 1 }))

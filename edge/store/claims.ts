@@ -1,21 +1,21 @@
 import { sql, type SQL } from 'drizzle-orm'
 import type { Spec } from '../../schema/tables/allocations.ts'
 import type { Pick } from '../verbs/pick.ts'
-import { mayTake, matches } from './candidates.ts'
+import { type Asker, mayTake, matches } from './candidates.ts'
 
 /**
  * The first of these picks that still holds, checked under the write lock: the host may take claims, enough matching GPUs are free,
- * for `all` every one of them, nobody has the host to himself, and the quota allows so many. Columns: hotkey, take, limits.
+ * for `all` every one of them, nobody has the host or its disk to himself, and the quota allows so many. Columns: hotkey, take, limits.
  * @param quota GPUs that may be taken at most, an SQL expression
  */
-export function firstThatHolds(picks: Pick[], spec: Spec, nowMs: number, simulated: boolean, quota: SQL): SQL {
+export function firstThatHolds(picks: Pick[], spec: Spec, asker: Asker, quota: SQL): SQL {
   const whole = spec.gpu.count === 'all'
   return sql`
     SELECT m.hotkey AS hotkey, k.value ->> 'take' AS take, k.value -> 'limits' AS limits
     FROM json_each(${JSON.stringify(picks)}) k
     JOIN miners m ON m.hotkey = k.value ->> 'hotkey'
     JOIN agents a ON a.hotkey = m.hotkey
-    WHERE ${mayTake(nowMs, simulated)} AND k.value ->> 'take' <= ${quota}
+    WHERE ${mayTake(asker)} AND k.value ->> 'take' <= ${quota}
       AND (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND ${ofModel} AND ${matches(spec.gpu)}) >= k.value ->> 'take'
       AND NOT EXISTS (SELECT 1 FROM claims l JOIN allocations x ON x.id = l.allocation_id WHERE l.hotkey = m.hotkey AND l.freed_at IS NULL AND x.exclusive = 1)
       ${whole ? sql`AND NOT EXISTS (SELECT 1 FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NOT NULL)` : sql``}

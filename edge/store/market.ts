@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { DISKS, NETWORKS } from '../../schema/miner.ts'
-import { mayTake } from './candidates.ts'
+import type { Online } from '../../schema/tables/agents.ts'
+import { type Asker, mayTake } from './candidates.ts'
 import { type Db, retrying } from './db.ts'
 
 export type OfferQuery = {
@@ -27,8 +28,8 @@ export type OfferRow = {
   provedAt: number | null
 }
 
-/** GPUs on the market by host and model: admitted, healthy hosts only, fullest free first. */
-export async function offers(db: Db, q: OfferQuery, nowMs: number, simulated: boolean): Promise<OfferRow[]> {
+/** GPUs on the market by host and model: hosts that would take a claim of this asker only, fullest free first. */
+export async function offers(db: Db, q: OfferQuery, asker: Asker): Promise<OfferRow[]> {
   return retrying(() =>
     db.all<OfferRow>(sql`
       SELECT g.hotkey AS hotkey, g.model AS model, g.vram_mb AS vramMb, count(*) AS total, sum(g.claimed_by IS NULL) AS free, m.driver AS driver, m.isolation AS isolation, m.disk AS disk, m.network AS network,
@@ -36,7 +37,7 @@ export async function offers(db: Db, q: OfferQuery, nowMs: number, simulated: bo
         (SELECT json_group_array(json_object('reference', i.reference, 'warm', json(CASE WHEN i.warm THEN 'true' ELSE 'false' END))) FROM miner_images i WHERE i.hotkey = g.hotkey) AS images
       FROM gpus g JOIN miners m ON m.hotkey = g.hotkey JOIN agents a ON a.hotkey = g.hotkey
       WHERE g.gone_at IS NULL AND instr(g.model_key, ${(q.model ?? '').toLowerCase()}) > 0 AND g.vram_mb >= ${Math.floor((q.min_vram_gb ?? 0) * 1024)}
-        AND g.missing = 0 AND ${mayTake(nowMs, simulated)}
+        AND g.missing = 0 AND ${mayTake(asker)}
         ${q.hotkey ? sql`AND g.hotkey = ${q.hotkey}` : sql``}
         ${q.image ? sql`AND EXISTS (SELECT 1 FROM miner_images i WHERE i.hotkey = g.hotkey AND i.reference = ${q.image})` : sql``}
       GROUP BY g.hotkey, g.model, g.vram_mb HAVING sum(g.claimed_by IS NULL) >= ${q.free ?? 0}
@@ -47,8 +48,11 @@ export async function offers(db: Db, q: OfferQuery, nowMs: number, simulated: bo
 export type MinerRow = {
   hotkey: string
   standing: 'active' | 'draining'
+  online: Online
+  fresh: number
   engineOk: number
-  fullReportAt: number | null
+  gpuError: string | null
+  heldSince: number | null
   total: number
   free: number
   models: string
@@ -67,7 +71,7 @@ export type MinerRow = {
 export async function miners(db: Db, q: { hotkey?: string | undefined; after?: string | undefined; limit: number }): Promise<MinerRow[]> {
   return retrying(() =>
     db.all<MinerRow>(sql`
-      SELECT m.hotkey AS hotkey, a.standing AS standing, m.engine_ok AS engineOk, m.full_report_at AS fullReportAt, m.driver AS driver, m.isolation AS isolation, m.disk AS disk, m.network AS network,
+      SELECT m.hotkey AS hotkey, a.standing AS standing, m.online AS online, m.fresh AS fresh, m.engine_ok AS engineOk, m.gpu_error AS gpuError, m.held_since AS heldSince, m.driver AS driver, m.isolation AS isolation, m.disk AS disk, m.network AS network,
         m.simulated AS simulated, m.version AS version, m.protocol AS protocol, m.registered_at AS registeredAt, m.report_at AS reportAt,
         (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS total,
         (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NULL) AS free,

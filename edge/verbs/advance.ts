@@ -6,7 +6,7 @@ import { allocationById, maxGpusOf, type AllocationRow } from '../store/allocati
 import { countGpus, firstThatHolds, gpusLeft, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
-import { findPicks } from './allocate.ts'
+import { askerOf, findPicks } from './allocate.ts'
 import { next } from './next.ts'
 import type { Pick } from './pick.ts'
 
@@ -28,7 +28,7 @@ export async function advance(ctx: Ctx, { allocation }: { allocation: string }):
   ctx.log.info('placement_failed', { allocation, hotkey: row.hotkey, reason: todo.reason, incarnation: row.incarnation })
   const tried = [...row.tried, { hotkey: row.hotkey, reason: todo.reason, at: ctx.now() }]
   for (let round = 0; round < ROUNDS; round++) {
-    const picks = await findPicks(ctx, row.spec, new Set(tried.map((t) => t.hotkey)), row.id)
+    const picks = await findPicks(ctx, { spec: row.spec, holder: row.holder, avoid: new Set(tried.map((t) => t.hotkey)), salt: row.id })
     if (picks.length === 0) break
     const deadline = await failOver(ctx, { ...row, tried }, picks)
     if (deadline !== null) return deadline
@@ -47,7 +47,7 @@ async function failOver(ctx: Ctx, row: AllocationRow, picks: Pick[]): Promise<nu
   const results = await write(ctx.db, [
     sql`UPDATE allocations SET hotkey = c.hotkey, limits = c.limits, gpu_want = c.take, gpu_got = 0, incarnation = ${incarnation}, generation = generation + 1,
         tried = ${JSON.stringify(row.tried)}, deadline_at = ${deadline}, phase = 'none', acked_at = NULL, error = NULL, progress = NULL, fact_at = NULL
-      FROM (${firstThatHolds(picks, row.spec, now, ctx.config.ENVIRONMENT === 'development', quota)}) c
+      FROM (${firstThatHolds(picks, row.spec, askerOf(ctx, row.holder), quota)}) c
       WHERE allocations.id = ${row.id} AND incarnation = ${row.incarnation} AND desired = 'run' AND ready_at IS NULL`,
     sql`INSERT INTO tombstones (allocation_id, incarnation, hotkey, generation, trace_id, reason, made_at)
       SELECT ${row.id}, ${row.incarnation}, ${row.hotkey}, ${row.generation + 1}, ${row.traceId}, ${row.tried.at(-1)?.reason ?? 'failed'}, ${now} WHERE ${moved} ON CONFLICT DO NOTHING`,

@@ -8,7 +8,7 @@ import { nextWarning } from '../../schema/warn.ts'
 import type { Caller } from '../caller.ts'
 import type { Ctx } from '../ctx.ts'
 import { byIdempotencyKey, usageOf, type AllocationRow } from '../store/allocations.ts'
-import { candidates, isOffered, offeredImages } from '../store/candidates.ts'
+import { type Asker, candidates, isOffered, offeredImages } from '../store/candidates.ts'
 import { countGpus, firstThatHolds, gpusLeft, heldBy, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
@@ -33,7 +33,7 @@ export async function allocate(ctx: Ctx, { caller, input, idempotencyKey }: Allo
 
   const id = ctx.newId('al')
   for (let round = 0; round < ROUNDS; round++) {
-    const picks = await findPicks(ctx, spec, new Set(), id)
+    const picks = await findPicks(ctx, { spec, holder: caller.tenant, avoid: new Set(), salt: id })
     if (picks.length === 0) throw await noRoom(ctx, spec)
     const claimed = await claim(ctx, { id, caller, input, spec, picks, idempotencyKey, bodyHash })
     if (claimed) {
@@ -71,9 +71,14 @@ async function replayed(ctx: Ctx, caller: Caller, key: string, bodyHash: string)
   return { id: row.id, replayed: true }
 }
 
+export type Search = { spec: Spec; holder: string; avoid: ReadonlySet<string>; salt: string }
+
+/** Simulated GPUs are for development. */
+export const askerOf = (ctx: Ctx, holder: string): Asker => ({ holder, simulated: ctx.config.ENVIRONMENT === 'development' })
+
 /** A sample around a random place; the whole market when the sample has nothing that fits. */
-export async function findPicks(ctx: Ctx, spec: Spec, avoid: ReadonlySet<string>, salt: string): Promise<Pick[]> {
-  const wanted = { ...spec, nowMs: ctx.now(), simulated: ctx.config.ENVIRONMENT === 'development' }
+export async function findPicks(ctx: Ctx, { spec, holder, avoid, salt }: Search): Promise<Pick[]> {
+  const wanted = { ...spec, ...askerOf(ctx, holder) }
   const around = encodeHotkey(crypto.getRandomValues(new Uint8Array(32)))
   const picks = pick(spec, await candidates(ctx.db, wanted, around), avoid, salt)
   return picks.length > 0 ? picks : pick(spec, await candidates(ctx.db, wanted, null), avoid, salt)
@@ -107,7 +112,7 @@ async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: 
   })
   const results = await write(ctx.db, [
     sql`UPDATE allocations SET idempotency_key = NULL WHERE holder = ${c.caller.tenant} AND idempotency_key = ${c.idempotencyKey ?? ''} AND created_at < ${now - IDEMPOTENCY_MS}`,
-    sql`${row} FROM (${firstThatHolds(c.picks, c.spec, now, ctx.config.ENVIRONMENT === 'development', gpusLeft(c.caller.keyId, c.caller.quota.maxGpus, c.id))}) c
+    sql`${row} FROM (${firstThatHolds(c.picks, c.spec, askerOf(ctx, c.caller.tenant), gpusLeft(c.caller.keyId, c.caller.quota.maxGpus, c.id))}) c
       WHERE (SELECT count(*) ${heldBy(c.caller.keyId, c.id)}) < ${c.caller.quota.maxAllocations} ON CONFLICT DO NOTHING`,
     takeGpus(c.id, 1, c.picks, c.spec, now),
     countGpus(c.id, 1),
