@@ -46,7 +46,7 @@ describe('docker without an engine', () => {
       driver.exec(owner, it, ['true'], {}, 1000),
       driver.remove(owner, it),
     ]
-    for (const act of acts) await expect(act).rejects.toMatchObject({ name: 'DriverError', code: 'away' })
+    await Promise.all(acts.map((act) => expect(act).rejects.toMatchObject({ name: 'DriverError', code: 'away' })))
   })
 
   test('watch waits for it and returns when told', async () => {

@@ -88,6 +88,8 @@ export interface Driver {
   exec(owner: Owner, c: ContainerIdentity, argv: string[], env: Record<string, string>, timeoutMs: number): Promise<{ exitCode: number; output: string }>
   /** Stops and removes with everything that belongs to it. Already gone is done. */
   remove(owner: Owner, c: Pick<ContainerIdentity, 'allocation' | 'incarnation'>): Promise<void>
+  /** Gives back what it kept ready, and ends what it still does behind its callers' backs. Containers run on. */
+  close?(): Promise<void>
   /** Calls back when something may have changed; only makes `list` sooner. Returns when aborted. */
   watch(owner: Owner, onChange: () => void, signal: AbortSignal): Promise<void>
 }

@@ -5,7 +5,9 @@ import { driverError, givenUp, statusOf, textOf } from './errors.ts'
 /** The only file that knows the SDK. Every call ends: by its answer, by the caller's signal or by its own deadline. */
 
 export type CreateOptions = Docker.ContainerCreateOptions
-export type Row = Pick<Docker.ContainerInfo, 'Id' | 'Labels' | 'State' | 'Status'>
+export type NetworkOptions = Docker.NetworkCreateOptions
+/** `NetworkMode`: name of the network it was made for. */
+export type Row = Pick<Docker.ContainerInfo, 'Id' | 'Labels' | 'State' | 'Status'> & { HostConfig?: { NetworkMode?: string | undefined } }
 export type Filters = Record<string, string[]>
 
 /** Milliseconds. Starting waits for GPU hooks, removing for a tree of files. */
@@ -48,7 +50,7 @@ function get<T>(docker: Docker, path: string, abortSignal: AbortSignal): Promise
 export function connect(socket?: string) {
   const path = socket ?? (process.env['DOCKER_HOST'] ? undefined : '/var/run/docker.sock')
   const docker = path === undefined ? new Docker() : new Docker({ socketPath: path.replace(/^unix:\/\//, ''), host: undefined })
-  return { ...images(docker), ...containers(docker), ...execs(docker) }
+  return { ...images(docker), ...containers(docker), ...networks(docker), ...execs(docker) }
 }
 
 function images(docker: Docker) {
@@ -68,6 +70,10 @@ function images(docker: Docker) {
           return null
         }
       }),
+
+    /** Some image that is here, or null. */
+    anyImage: (signal?: AbortSignal): Promise<string | null> =>
+      ask(DEADLINE.ask, signal, async (abortSignal) => (await docker.listImages({ abortSignal }))[0]?.Id ?? null),
 
     /** Newline-delimited rows of a pull. Up to the first of them takes as long as the registry does. */
     pull: (reference: string, abortSignal: AbortSignal) => docker.pull(reference, { abortSignal }),
@@ -100,8 +106,8 @@ function containers(docker: Docker) {
     /** Labels and state of the container that holds a name. */
     inspect: (name: string, signal?: AbortSignal): Promise<Row> =>
       ask(DEADLINE.ask, signal, async (abortSignal) => {
-        const { Id, Config, State } = await docker.getContainer(name).inspect({ abortSignal })
-        return { Id, Labels: Config.Labels, State: State.Status, Status: '' }
+        const { Id, Config, State, HostConfig } = await docker.getContainer(name).inspect({ abortSignal })
+        return { Id, Labels: Config.Labels, State: State.Status, Status: '', HostConfig }
       }),
 
     /** Unpacks a tar at /. */
@@ -162,6 +168,40 @@ function containers(docker: Docker) {
           return true
         } catch (error) {
           if (statusOf(error) === 409 && /already in progress/.test(textOf(error))) return false
+          unless([404])(error)
+          return true
+        }
+      }),
+  }
+}
+
+function networks(docker: Docker) {
+  return {
+    /** One of that name is made, or was there already; or its addresses collide with another network of this engine. Cannot be aborted. */
+    makeNetwork: (options: NetworkOptions): Promise<'there' | 'overlaps'> =>
+      ask(DEADLINE.ask, undefined, async (abortSignal) => {
+        try {
+          await docker.createNetwork({ ...options, abortSignal })
+          return 'there'
+        } catch (error) {
+          if (statusOf(error) === 409 && /already exists/.test(textOf(error))) return 'there'
+          if (/overlap/i.test(textOf(error))) return 'overlaps'
+          throw error
+        }
+      }),
+
+    /** Names. */
+    networks: (label: string[], signal?: AbortSignal): Promise<string[]> =>
+      ask(DEADLINE.ask, signal, async (abortSignal) => (await docker.listNetworks({ filters: { label }, abortSignal })).map((n) => n.Name)),
+
+    /** Resolves false when a container is still connected. */
+    removeNetwork: (name: string) =>
+      ask(DEADLINE.remove, undefined, async (abortSignal) => {
+        try {
+          await docker.getNetwork(name).remove({ abortSignal })
+          return true
+        } catch (error) {
+          if (/active endpoints/.test(textOf(error))) return false
           unless([404])(error)
           return true
         }

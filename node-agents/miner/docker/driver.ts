@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DriverError, type ContainerIdentity, type Driver, type Owner } from '../../core/ports.ts'
 import { pause, rekey, unpause } from './acts.ts'
-import { connect, type Engine } from './client.ts'
+import { connect, type Engine, type Row } from './client.ts'
 import { space, written } from './disk.ts'
+import { textOf } from './errors.ts'
 import { exec } from './exec.ts'
 import { find, need } from './find.ts'
+import { type Firewall, firewall } from './firewall.ts'
 import { installsOf, inventoryOf, nameOf } from './labels.ts'
+import { Networks, type NetworkSettings } from './networks.ts'
 import { pull } from './pull.ts'
+import { Quota } from './quota.ts'
 import { run } from './run.ts'
 import { watch } from './watch.ts'
 
@@ -18,45 +22,84 @@ const STOP_GRACE_S = 5
 /** Another removal of the same container: how often to look, and for how long (ms). */
 const REMOVAL = { poll: 50, most: 60_000 }
 
-async function remove(engine: Engine, owner: Owner, c: Ref): Promise<void> {
+/** The rules may be that old (ms) when a container is started: the host is looked at every minute. */
+const WALL_AGE_MS = 90_000
+
+const DEFAULTS = { prefix: 'compute', pool: '198.18.0.0/15', spares: 0, dns: ['1.1.1.1', '8.8.8.8'] }
+
+/** @returns the container that was there, or null */
+async function remove(engine: Engine, owner: Owner, c: Ref): Promise<Row | null> {
   const row = await find(engine, owner, c)
-  if (!row || (await engine.remove(row.Id))) return
+  if (!row || (await engine.remove(row.Id))) return row
   for (const end = performance.now() + REMOVAL.most; performance.now() < end; await sleep(REMOVAL.poll)) {
-    if (!(await find(engine, owner, c))) return
+    if (!(await find(engine, owner, c))) return row
   }
   throw new DriverError('engine_error', `another removal of ${nameOf(c)} does not end`)
 }
 
-/**
- * Containers through the Docker Engine API.
- * @param o.socket path of the engine's socket; default: DOCKER_HOST, else /var/run/docker.sock
- * @param o.bindAddress the host's address SSH ports are published at
- */
-export function dockerDriver(o: { socket?: string; bindAddress: string }): Driver {
+/** A stopped container may have lost its network to a `docker network prune`. */
+async function startAgain(engine: Engine, networks: Networks, owner: Owner, row: Row): Promise<void> {
+  try {
+    await engine.start(row.Id)
+  } catch (error) {
+    const name = row.HostConfig?.NetworkMode
+    if (!networks.isOurs(name) || !/network \S+ not found/.test(textOf(error))) throw error
+    await networks.make(owner, name)
+    await engine.start(row.Id)
+  }
+}
+
+export type DockerOptions = Partial<NetworkSettings> & {
+  /** Path of the engine's socket; default: DOCKER_HOST, else /var/run/docker.sock. */
+  socket?: string
+  /** The host's address SSH ports are published at. */
+  bindAddress: string
+  /** Resolvers of the containers; public ones, because private addresses are closed to them. */
+  dns?: readonly string[]
+  /** Lays the rules that keep tenants apart; default: one that does, for all bridges of the prefix. */
+  walls?: Firewall
+}
+
+/** Containers through the Docker Engine API. */
+export function dockerDriver(o: DockerOptions): Driver {
   const engine = connect(o.socket)
+  const { bindAddress, dns = DEFAULTS.dns, prefix = DEFAULTS.prefix, pool = DEFAULTS.pool, spares = DEFAULTS.spares } = o
+  const networks = new Networks(engine, { prefix, pool, spares })
+  const walls = o.walls ?? firewall(prefix)
+  const quota = new Quota(engine)
+  const ground = { engine, networks, bindAddress, dns, storage: () => quota.kept }
+  const list = async (owner: Owner, signal?: AbortSignal) => {
+    const rows = await engine.list({}, signal)
+    networks.tidy(owner, rows)
+    return inventoryOf(owner, rows)
+  }
   return {
     name: 'docker',
     async info(signal) {
       const info = await engine.info(signal)
+      const [quotas, { network }] = await Promise.all([quota.look(signal), walls.ensure()])
       const remapped = (info.SecurityOptions ?? []).some((option) => option.startsWith('name=userns'))
       return {
         driver: 'docker',
         isolation: remapped ? 'runc+userns' : 'runc',
         engine: `docker ${info.ServerVersion}`,
-        disk: 'shared',
-        network: 'open',
+        disk: quotas ? 'quota' : 'shared',
+        network,
         id: `docker ${info.ID}`,
       }
     },
     // Unfiltered: the engine's filters are joined by "and", and other people's labelled containers are counted too.
-    list: async (owner, signal) => inventoryOf(owner, await engine.list({}, signal)),
+    list,
     installs: async (who, signal) => installsOf(who, await engine.list({}, signal)),
     hasImage: async (reference, signal) => (await engine.imageEnv(reference, signal)) !== null,
     pull: (reference, onProgress, signal) => pull(engine, reference, onProgress, signal),
-    run: (owner, spec, signal) => run(engine, o.bindAddress, owner, spec, signal),
+    async run(owner, spec, signal) {
+      await walls.ensure(WALL_AGE_MS)
+      return run(ground, owner, spec, signal)
+    },
     async start(owner, c) {
       const row = await need(engine, owner, c)
-      await (row.State === 'paused' ? engine.unpause(row.Id) : engine.start(row.Id))
+      await (row.State === 'paused' ? engine.unpause(row.Id) : startAgain(engine, networks, owner, row))
     },
     stop: async (owner, c) => engine.stop((await need(engine, owner, c)).Id, STOP_GRACE_S),
     pause: (owner, c) => pause(engine, owner, c),
@@ -65,7 +108,11 @@ export function dockerDriver(o: { socket?: string; bindAddress: string }): Drive
     space: (signal) => space(engine, signal),
     written: (owner, signal) => written(engine, owner, signal),
     exec: async (owner, c, argv, env, timeoutMs) => exec(engine, (await need(engine, owner, c)).Id, argv, env, timeoutMs),
-    remove: (owner, c) => remove(engine, owner, c),
+    async remove(owner, c) {
+      const network = (await remove(engine, owner, c))?.HostConfig?.NetworkMode
+      if (networks.isOurs(network)) networks.release(owner, network)
+    },
+    close: () => networks.close(),
     watch: (owner, onChange, signal) => watch(engine, owner, onChange, signal),
   }
 }

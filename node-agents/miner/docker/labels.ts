@@ -26,11 +26,12 @@ type Ref = Pick<ContainerIdentity, 'allocation' | 'incarnation'>
 /** One name for each incarnation: creating it twice cannot make two. */
 export const nameOf = (c: Ref) => `compute-${c.allocation}-${c.incarnation}`
 
+/** Whose it is: on containers and on their networks. */
+export const ownerLabels = (o: Owner): Record<string, string> => ({ [LABEL.edge]: o.edge, [LABEL.hotkey]: o.hotkey, [LABEL.install]: o.install })
+
 export function labelsOf(owner: Owner, c: ContainerIdentity): Record<string, string> {
   return {
-    [LABEL.edge]: owner.edge,
-    [LABEL.hotkey]: owner.hotkey,
-    [LABEL.install]: owner.install,
+    ...ownerLabels(owner),
     [LABEL.allocation]: c.allocation,
     [LABEL.incarnation]: String(c.incarnation),
     [LABEL.gpus]: c.gpus.join(','),

@@ -4,11 +4,23 @@ import { sshArchive } from './archive.ts'
 import type { Engine } from './client.ts'
 import { clip, driverError, givenUp, textOf } from './errors.ts'
 import { containerOf, nameOf } from './labels.ts'
-import { createOptions } from './spec.ts'
+import type { Networks } from './networks.ts'
+import { createOptions, type Place } from './spec.ts'
 
 type Port = { port: number }
 
-type Start = { engine: Engine; owner: Owner; spec: ContainerSpec; access: Access; bindAddress: string; signal: AbortSignal | undefined }
+/** What every container of a driver is made with. */
+export type Ground = {
+  engine: Engine
+  networks: Networks
+  bindAddress: string
+  dns: readonly string[]
+  /** Whether the engine keeps quotas. */ storage: () => boolean
+}
+
+type Start = { engine: Engine; owner: Owner; spec: ContainerSpec; access: Access; place: Omit<Place, 'port'>; signal: AbortSignal | undefined }
+/** `adopted`: it was there already, on a network of its own. */
+type Made = Port & { adopted: boolean }
 
 /** A half-made container goes, whatever happened to it; if even that fails, both causes are told. */
 async function undo(engine: Engine, id: string, cause: unknown): Promise<void> {
@@ -21,7 +33,7 @@ async function undo(engine: Engine, id: string, cause: unknown): Promise<void> {
 }
 
 /** The name is taken: a start of ours that was not heard to its end, or somebody else's. */
-async function adopt({ engine, owner, spec, signal }: Start): Promise<Port | 'again'> {
+async function adopt({ engine, owner, spec, signal }: Start): Promise<Made | 'again'> {
   const row = await engine.inspect(nameOf(spec), signal)
   const found = containerOf(owner, row)
   if (!found) throw new DriverError('engine_error', `the name ${nameOf(spec)} belongs to a container that is not ours`)
@@ -32,14 +44,14 @@ async function adopt({ engine, owner, spec, signal }: Start): Promise<Port | 'ag
   }
   if (found.hostKey !== spec.hostKey) throw new DriverError('engine_error', `${nameOf(spec)} already exists with another host key`)
   if (found.state === 'exited') await engine.start(row.Id, signal)
-  return { port: found.port }
+  return { port: found.port, adopted: true }
 }
 
 /** One try at one port. @returns null when the port is taken, 'again' when a half-made container was in the way */
-async function tryPort(o: Start, port: number): Promise<Port | 'again' | null> {
+async function tryPort(o: Start, port: number): Promise<Made | 'again' | null> {
   const { engine, spec, signal } = o
   // Both at once: the archive needs the image's environment, and creating takes longer than asking for it.
-  const [created, image] = await Promise.allSettled([engine.create(createOptions(o.owner, spec, port, o.bindAddress)), engine.imageEnv(spec.image, signal)])
+  const [created, image] = await Promise.allSettled([engine.create(createOptions(o.owner, spec, { ...o.place, port })), engine.imageEnv(spec.image, signal)])
   if (created.status === 'rejected') throw created.reason
   const id = created.value
   if (id === null) return adopt(o)
@@ -47,7 +59,7 @@ async function tryPort(o: Start, port: number): Promise<Port | 'again' | null> {
     if (image.status === 'rejected') throw image.reason
     await engine.put(id, await sshArchive(o.access, spec.hostPrivateKey, image.value ?? []), signal)
     await engine.start(id, signal)
-    return { port }
+    return { port, adopted: false }
   } catch (error) {
     await undo(engine, id, error)
     if (driverError(error).code === 'no_port') return null
@@ -55,9 +67,8 @@ async function tryPort(o: Start, port: number): Promise<Port | 'again' | null> {
   }
 }
 
-/** Creates and starts on the first free port; whatever fails leaves nothing behind. @throws DriverError */
-export async function run(engine: Engine, bindAddress: string, owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<Port> {
-  const start: Start = { engine, owner, spec, bindAddress, access: accessOf(spec), signal }
+async function firstFree(start: Start): Promise<Made> {
+  const { spec, signal } = start
   for (const port of spec.ports) {
     if (signal?.aborted) throw givenUp(signal)
     let made = await tryPort(start, port)
@@ -65,5 +76,21 @@ export async function run(engine: Engine, bindAddress: string, owner: Owner, spe
     if (made === 'again') throw new DriverError('engine_error', `another agent makes ${nameOf(spec)} at the same time`)
     if (made) return made
   }
-  throw new DriverError('no_port', `none of ${spec.ports.length} ports is free at ${bindAddress}`)
+  throw new DriverError('no_port', `none of ${spec.ports.length} ports is free at ${start.place.bindAddress}`)
+}
+
+/** Creates and starts on the first free port, on a network of its own; whatever fails leaves nothing behind. @throws DriverError */
+export async function run({ engine, networks, bindAddress, dns, storage }: Ground, owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<Port> {
+  const access = accessOf(spec)
+  if (signal?.aborted) throw givenUp(signal)
+  const network = await networks.take(owner)
+  let outcome: 'used' | 'free' | 'failed' = 'failed'
+  try {
+    const place = { bindAddress, dns, network: network.name, storage: storage() }
+    const { port, adopted } = await firstFree({ engine, owner, spec, access, place, signal })
+    outcome = adopted ? 'free' : 'used'
+    return { port }
+  } finally {
+    network.settle(outcome)
+  }
 }

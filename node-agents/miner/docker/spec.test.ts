@@ -17,7 +17,8 @@ const spec: ContainerSpec = {
   hostPrivateKey: 'PRIVATE',
   simulated: false,
 }
-const made = (over: Partial<ContainerSpec> = {}) => createOptions(owner, { ...spec, ...over }, 20002, '192.0.2.1')
+const place = { port: 20002, bindAddress: '192.0.2.1', network: 'compute0a1b2c3d', dns: ['9.9.9.9'], storage: false }
+const made = (over: Partial<ContainerSpec> = {}) => createOptions(owner, { ...spec, ...over }, place)
 
 describe('createOptions', () => {
   test('walls', () => {
@@ -34,7 +35,7 @@ describe('createOptions', () => {
       RestartPolicy: { Name: 'no' },
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } },
     })
-    for (const hole of ['Privileged', 'Binds', 'Mounts', 'Devices', 'NetworkMode', 'PidMode', 'VolumesFrom']) expect(made().HostConfig).not.toHaveProperty(hole)
+    for (const hole of ['Privileged', 'Binds', 'Mounts', 'Devices', 'StorageOpt', 'PidMode', 'VolumesFrom']) expect(made().HostConfig).not.toHaveProperty(hole)
   })
 
   test('one name for an incarnation, an absolute command, nothing of the entrypoint of the image', () => {
@@ -60,6 +61,11 @@ describe('createOptions', () => {
     const options = made(over)
     expect(options.HostConfig?.DeviceRequests?.map((request) => request.DeviceIDs)).toEqual(devices)
     expect(options.Env).toEqual(env)
+  })
+
+  test('stands on its own network, asks public resolvers, and has a quota where the engine keeps one', () => {
+    expect(made().HostConfig).toMatchObject({ NetworkMode: 'compute0a1b2c3d', Dns: ['9.9.9.9'] })
+    expect(createOptions(owner, spec, { ...place, storage: true }).HostConfig?.StorageOpt).toEqual({ size: '10G' })
   })
 
   test('no secret stands where users of the engine can read it', () => {

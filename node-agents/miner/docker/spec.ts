@@ -26,13 +26,16 @@ function gpus(spec: ContainerSpec) {
   return [{ Driver: 'nvidia', Count: 0, DeviceIDs: spec.gpus, Capabilities: [['gpu', 'compute', 'utility']] }]
 }
 
+/** Where a container stands. `storage`: the engine bounds what it writes. */
+export type Place = { port: number; bindAddress: string; network: string; dns: readonly string[]; storage: boolean }
+
 /**
  * What the engine is asked to create. The client's environment is not here: labels, argv and Env can be read by
  * everyone who may talk to the engine.
- * @param bindAddress the host's address the SSH port is published at
+ * @param place.bindAddress the host's address the SSH port is published at
  * @throws DriverError limits_refused
  */
-export function createOptions(owner: Owner, spec: ContainerSpec, port: number, bindAddress: string): CreateOptions {
+export function createOptions(owner: Owner, spec: ContainerSpec, { port, bindAddress, network, dns, storage }: Place): CreateOptions {
   checkLimits(spec)
   const deviceRequests = gpus(spec)
   return {
@@ -47,6 +50,9 @@ export function createOptions(owner: Owner, spec: ContainerSpec, port: number, b
     Healthcheck: { Test: ['NONE'] },
     ExposedPorts: { [SSH]: {} },
     HostConfig: {
+      NetworkMode: network,
+      // The host's own resolver is often a private address, and those are closed.
+      Dns: [...dns],
       PortBindings: { [SSH]: [{ HostIp: bindAddress, HostPort: String(port) }] },
       RestartPolicy: { Name: 'no' },
       Init: true,
@@ -59,6 +65,7 @@ export function createOptions(owner: Owner, spec: ContainerSpec, port: number, b
       ShmSize: spec.limits.shm_mb * MB,
       NanoCpus: Math.round(spec.limits.cpus * 1e9),
       LogConfig: LOGS,
+      ...(storage && { StorageOpt: { size: `${spec.limits.disk_gb}G` } }),
       DeviceRequests: deviceRequests,
     },
   }
