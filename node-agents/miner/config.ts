@@ -213,6 +213,33 @@ export const SETTINGS = {
       .pipe(z.string().regex(/^[0-9]{1,6}$/, 'milliseconds, 0 to 999999'))
       .transform(Number),
   }),
+  diskReserveGb: setting({
+    flag: '--disk-reserve-gb',
+    value: '<n>',
+    env: 'COMPUTE_DISK_RESERVE_GB',
+    default: null,
+    help: "GB of the engine's disk that tenants may not fill; default: 10 % of it, at most 20",
+    parse: maybe(positive),
+  }),
+  networks: setting({
+    flag: '--networks',
+    value: '<cidr>',
+    env: 'COMPUTE_NETWORKS',
+    default: '198.18.0.0/15',
+    help: 'Private addresses to take the networks of containers from, eight for each',
+    parse: z.string().pipe(z.cidrv4('a range of IPv4 addresses, such as 198.18.0.0/15')),
+  }),
+  dns: setting({
+    flag: '--dns',
+    value: '<a,b>',
+    env: 'COMPUTE_DNS',
+    default: '1.1.1.1,8.8.8.8',
+    help: 'Public resolvers for containers; private ones are closed to them',
+    parse: z
+      .string()
+      .transform((s) => s.split(',').map((i) => i.trim()))
+      .pipe(z.array(z.ipv4('IPv4 addresses, separated by commas')).min(1).max(3)),
+  }),
   docker: setting({
     flag: '--docker',
     value: '<socket>',
