@@ -1,13 +1,18 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { COMMANDS } from '../node-agents/miner/commands/index.ts'
+import { SETTINGS } from '../node-agents/miner/config.ts'
+import { METRICS } from '../node-agents/miner/metrics.ts'
 import type { AgentStatus } from '../node-agents/miner/status.ts'
 import { Problem } from '../schema/index.ts'
 import { computeMiner } from './support/compute-miner.ts'
 import { MinerWorld } from './support/miner.ts'
 import { run } from './support/process.ts'
+import { freePorts } from './support/ssh.ts'
 import { until } from './support/until.ts'
 
 /** What the operator of a host does and sees. */
@@ -106,4 +111,62 @@ describe('status', () => {
     expect(Math.abs((offset ?? 0) - 3600_000)).toBeLessThan(10_000)
     expect((await compute('status', '--state', world.config.state)).out).toMatch(/WARNING: 3\d\d\d\.\d s slow/)
   })
+})
+
+describe('metrics', () => {
+  it('have units and help, follow what happens, and are served at one address of this host alone', async () => {
+    const metrics = { host: '127.0.0.1', port: (await freePorts(1))[0] ?? 0 }
+    await world.up({ metrics })
+    const entry = world.entry()
+    await world.running(entry)
+    const read = async () => (await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).text()
+    const lines = (await until('the step', async () => ((await read()).includes('outcome="done"') ? await read() : null))).split('\n')
+    const value = (name: string) =>
+      Number(
+        lines
+          .find((l) => l.startsWith(`${name} `))
+          ?.split(' ')
+          .at(-1),
+      )
+    for (const [name, { kind, help }] of Object.entries(METRICS)) {
+      expect(lines).toContain(`# HELP ${name} ${help}`)
+      expect(lines).toContain(`# TYPE ${name} ${kind}`)
+    }
+    expect(value('compute_miner_containers{phase="running"}')).toBe(1)
+    expect(value('compute_miner_containers{phase="gone"}')).toBe(0)
+    expect(value('compute_miner_sync_total{outcome="ok"}')).toBeGreaterThan(0)
+    expect(value('compute_miner_wake_socket_up')).toBe(1)
+    expect(value('compute_miner_engine_up')).toBe(1)
+    expect(value('compute_miner_wish_version')).toBe(world.edge.version)
+    expect(value('compute_miner_sync_age_seconds')).toBeLessThan(60)
+    expect(Math.abs(value('compute_miner_clock_offset_seconds'))).toBeLessThan(10)
+    expect(value('compute_miner_disk_free_bytes')).toBe(900_000 * 1024 * 1024)
+    expect(value('compute_miner_step_seconds_count{kind="run",outcome="done"}')).toBe(1)
+    expect(lines.some((l) => l.startsWith('compute_miner_build_info{') && l.includes(`hotkey="${world.hotkey}"`))).toBe(true)
+    world.edge.fault = (path) => {
+      if (path === '/agent/sync') throw new Problem('agent_too_old')
+    }
+    world.edge.wake()
+    await until('the refusal is counted', async () => (await read()).includes('compute_miner_sync_total{outcome="agent_too_old"} 1'))
+    expect((await fetch(`http://127.0.0.1:${metrics.port}/`)).status).toBe(404)
+  })
+
+  it('say nothing before there is something to say, and no address taken by another ends the agent', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const { lines } = await world.up({ metrics: { host: '127.0.0.1', port } })
+    await world.running(world.entry())
+    expect(lines.some((l) => l.includes('--metrics cannot be opened'))).toBe(true)
+    taken.close()
+  })
+
+  it.each([
+    ['9101', { host: '127.0.0.1', port: 9101 }],
+    ['10.0.0.1:80', { host: '10.0.0.1', port: 80 }],
+    ['[::1]:80', { host: '::1', port: 80 }],
+  ])('--metrics %s', (text, address) => expect(SETTINGS.metrics.parse.parse(text)).toEqual(address))
+  it.each(['0.0.0.0:9101', '[::]:9101', ':::9101', 'localhost:1', 'x', '127.0.0.1', '127.0.0.1:70000'])('--metrics %s is refused', (text) =>
+    expect(SETTINGS.metrics.parse.safeParse(text).success).toBe(false),
+  )
 })

@@ -1,4 +1,3 @@
-import { tmpdir } from 'node:os'
 import { expect, it } from 'vitest'
 import { HandClock } from '../../test/support/clock.ts'
 import { until } from '../../test/support/until.ts'
@@ -8,7 +7,6 @@ import { HostWatch } from './facts.ts'
 
 const settings = {
   hotkey: 'h',
-  state: tmpdir(),
   address: '127.0.0.1',
   images: [],
   maxCpus: null,
@@ -27,8 +25,11 @@ it('says once that the engine is away, why and what to do, and once that it is b
     if (failure) throw failure
     return { driver: 'docker', isolation: 'runc', engine: 'docker 1', id: '1' }
   }
+  const space = async () => ({ freeMb: 1, totalMb: 2 })
   const stop = new AbortController()
-  const running = new HostWatch({ driver: { info } as unknown as Driver, settings, clock: new HandClock(), log, onNews: () => undefined }).run(stop.signal)
+  const running = new HostWatch({ driver: { info, space } as unknown as Driver, settings, clock: new HandClock(), log, onNews: () => undefined }).run(
+    stop.signal,
+  )
   const looks = (n: number) =>
     until(
       `${n} more looks`,

@@ -1,4 +1,3 @@
-import { statfs } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import type { GpuFacts, HostFacts } from '../../schema/index.ts'
 import { rest } from '../core/clock.ts'
@@ -16,7 +15,6 @@ const MB = 1024 * 1024
 
 export type HostSettings = {
   hotkey: string
-  state: string
   address: string
   images: string[]
   maxCpus: number | null
@@ -29,7 +27,7 @@ type Look = { facts: HostFacts; diskMb: number }
 async function gather(driver: Driver, s: HostSettings, signal: AbortSignal): Promise<Look> {
   const [{ driver: name, isolation, engine, disk: bound, network }, disk, gpu, images] = await Promise.all([
     driver.info(signal),
-    statfs(s.state),
+    driver.space(signal),
     s.simulateGpu ? ({ status: 'ok', gpus: simulatedGpus(s.hotkey, s.simulateGpu) } satisfies GpuFacts) : nvidiaGpus(signal),
     Promise.all(s.images.map(async (reference) => ({ reference, warm: await driver.hasImage(reference, signal) }))),
   ])
@@ -44,10 +42,10 @@ async function gather(driver: Driver, s: HostSettings, signal: AbortSignal): Pro
     address: s.address,
     cpus: Math.min(availableParallelism(), s.maxCpus ?? Infinity),
     memory_mb: Math.floor(Math.min(totalmem() / MB, (s.maxMemoryGb ?? Infinity) * 1024)),
-    disk_free_mb: Math.floor((disk.bavail * disk.bsize) / MB),
+    disk_free_mb: disk.freeMb,
     images,
   }
-  return { facts, diskMb: Math.floor((disk.blocks * disk.bsize) / MB) }
+  return { facts, diskMb: disk.totalMb }
 }
 
 const FIXES: Record<string, string> = {

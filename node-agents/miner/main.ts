@@ -44,9 +44,12 @@ export async function runMiner(config: MinerConfig, driver: Driver, signal: Abor
       log.error({ err: error }, 'the state directory cannot be written: reports go on, numbered from the clock. Free some space there.'),
     )
     const agent = assemble({ config, driver, signer, state, log, signal: AbortSignal.any([signal, stop.signal]) })
+    cleanup.defer('driver', async () => driver.close?.())
     cleanup.defer('workers', () => agent.workers.idle())
     cleanup.defer('work', () => stop.abort())
-    cleanup.defer('control socket', await opened(config.state, operatorOf(agent, signer.address, config.edge.url), log))
+    const operator = operatorOf(agent, signer.address, config.edge.url)
+    cleanup.defer('control socket', await opened('the control socket', openSocket(config.state, operator, log), log))
+    if (config.metrics) cleanup.defer('metrics', await opened('--metrics', metrics(agent, signer.address, config.metrics, log), log))
     await agent.hold.restore()
     if (state.edge()) agent.met.open()
     agent.looks.kick()
@@ -59,24 +62,39 @@ export async function runMiner(config: MinerConfig, driver: Driver, signal: Abor
 }
 
 function operatorOf(agent: Agent, hotkey: string, url: string): Operator {
-  return { status: () => statusOf(agent, hotkey, url), confirm: () => [] }
+  return {
+    status: () => statusOf(agent, hotkey, url),
+    confirm: (keys) => {
+      const meant = agent.tools.unexplained.confirm(keys)
+      agent.looks.kick()
+      return meant
+    },
+  }
 }
 
-/** Nobody's rental ends because the operator cannot look in. */
-async function opened(state: string, operator: Operator, log: Log): Promise<() => Promise<void>> {
+/** What only lets the operator look in. No rental waits for it, or ends because it cannot be opened. */
+async function opened(name: string, open: Promise<() => Promise<void>>, log: Log): Promise<() => Promise<void>> {
   try {
-    return await openSocket(state, operator, log)
+    return await open
   } catch (error) {
-    log.error({ err: error }, 'the control socket cannot be opened: compute miner status and confirm do not work')
+    log.error({ err: error }, `${name} cannot be opened; the agent goes on without`)
     return async () => undefined
   }
 }
 
+async function metrics(agent: Agent, hotkey: string, at: { host: string; port: number }, log: Log): Promise<() => Promise<void>> {
+  const { makeRegistry, serveMetrics } = await import('./metrics.ts')
+  return serveMetrics(await makeRegistry(agent, hotkey), at, log)
+}
+
 export type MakeDriver = (config: MinerConfig) => Promise<Driver> | Driver
+
+/** Rentals that come at the same time and still find a network ready. */
+const SPARE_NETWORKS = 2
 
 const docker: MakeDriver = async (config) => {
   const { dockerDriver } = await import('./docker/driver.ts')
-  return dockerDriver({ socket: config.docker, bindAddress: config.bind })
+  return dockerDriver({ socket: config.docker, bindAddress: config.bind, pool: config.networks, dns: config.dns, spares: SPARE_NETWORKS })
 }
 
 /** `compute miner …`: the agent itself, or the subcommand its first word names. @returns the exit code */

@@ -53,7 +53,27 @@ describe('compute miner install', () => {
   })
 
   it('gives the agent back every setting it was given', () => {
-    const all = [...given(), '--max-cpus', '3', '--max-memory-gb', '1.5', '--prepull', 'no', '--metrics', '[::1]:1', '--missing-after', '7', '--state', '/s t']
+    const all = [
+      ...given(),
+      '--max-cpus',
+      '3',
+      '--max-memory-gb',
+      '1.5',
+      '--prepull',
+      'no',
+      '--metrics',
+      '[::1]:1',
+      '--missing-after',
+      '7',
+      '--disk-reserve-gb',
+      '5',
+      '--networks',
+      '198.18.0.0/16',
+      '--dns',
+      '9.9.9.9',
+      '--state',
+      '/s t',
+    ]
     const read = (argv: string[]) => {
       const values = readSettings(buildCommand('x', 'x', SETTINGS), SETTINGS, argv, {})
       return values && toConfig(values)
@@ -72,7 +92,12 @@ describe('compute miner install', () => {
       'debug',
     ])
     if (!config) throw new Error('no config')
-    expect(read(flags({ node: '', main: '', config }))).toEqual(config)
+    const again = flags({ node: '', main: '', config })
+    expect(read(again)).toEqual(config)
+    const resolved = Object.values(SETTINGS)
+      .map((s) => s.flag)
+      .filter((flag) => !flag.startsWith('--wallet.')) // they became --hotkey-file
+    expect(again.filter((word) => word.startsWith('--')).sort()).toEqual(resolved.sort())
   })
 
   it.each([
