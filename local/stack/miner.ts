@@ -69,6 +69,12 @@ export class StackMiner {
     this.#child?.kill()
   }
 
+  /** `kill -9`: resolves when it is dead. */
+  async crash(): Promise<void> {
+    this.#child?.kill()
+    await this.#child?.stop()
+  }
+
   /** Stops what it rented out, to be started again by its agent; or removes it for good. The agent must not run. */
   async halt(edge: string, how: 'stop' | 'remove'): Promise<void> {
     const kept = await readJson(join(this.options.folder, 'state', 'identity.json'), identity, 'Its containers are left as they are.')

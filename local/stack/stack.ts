@@ -93,8 +93,23 @@ export class Stack {
     this.#miners = await Promise.all(numbers.map((n) => StackMiner.open(optionsOf(n))))
     await this.#orBroken(this.#admit())
     this.#goOn()
-    for (const miner of this.#miners) this.#watch(miner.start(`${this.url}#${state.keys.edge.fingerprint}`))
+    for (const miner of this.#miners) this.#startAgent(miner)
     await this.#orBroken(this.#registered())
+  }
+
+  /** Kills the agent of a hotkey with -9, does `meanwhile`, and starts it again as a service manager would. */
+  async crashAgent<T>(hotkey: string, meanwhile: () => Promise<T>): Promise<T> {
+    const miner = this.#miners.find((m) => m.hotkey === hotkey)
+    if (!miner) throw new Mistake(`no miner of this stack is ${hotkey}`)
+    await miner.crash()
+    const result = await this.#orBroken(meanwhile())
+    this.#goOn()
+    this.#startAgent(miner)
+    return result
+  }
+
+  #startAgent(miner: StackMiner): void {
+    this.#watch(miner.start(`${this.url}#${this.#o.state.keys.edge.fingerprint}`))
   }
 
   /** Stops everything, last started first. Rentals are kept for the next start, or removed. */
