@@ -200,7 +200,7 @@ export class Market {
     return this.engine ? this.engine.starts(id) : (this.#boxes?.starts(id) ?? 0)
   }
 
-  /** What is on the host for no rental: containers, networks, processes. @param kept how many containers there should be */
+  /** What is on the host for no rental: containers, or processes of boxes. @param kept how many containers there should be */
   async strays(kept: number): Promise<string[]> {
     return this.engine ? this.engine.strays(kept) : (this.#boxes?.strays() ?? [])
   }

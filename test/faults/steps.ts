@@ -1,6 +1,6 @@
 import type { AllocationFact, AllocationView, Wish } from '../../schema/index.ts'
 import type { Exchange, Side } from '../support/tap.ts'
-import type { Act } from './acts.ts'
+import type { Act, ActName } from './acts.ts'
 import type { Market, Victim } from './market.ts'
 
 /** What tells one act from everything else that is said at the same time. */
@@ -55,3 +55,31 @@ export const STEPS: Step[] = [
   { victim: 'agent', when: 'with it done and nobody told', at: 'edge', side: BEFORE, is: says },
   { victim: 'agent', when: 'with the edge told and the agent not answered', at: 'edge', side: AFTER, is: says },
 ]
+
+/** What an agent asks of its engine, call by call. */
+const CALLS: Record<ActName, { said: string; is: RegExp }[]> = {
+  allocate: [
+    { said: 'the container is made', is: /^POST \/containers\/create/ },
+    { said: 'its files are put in', is: /^PUT \/containers\/\w+\/archive/ },
+    { said: 'it is started', is: /^POST \/containers\/\w+\/start/ },
+  ],
+  pause: [{ said: 'it is paused', is: /^POST \/containers\/\w+\/pause/ }],
+  resume: [{ said: 'it is thawed', is: /^POST \/containers\/\w+\/unpause/ }],
+  rekey: [
+    { said: 'the keys are put in', is: /^PUT \/containers\/\w+\/archive/ },
+    { said: 'sessions are ended', is: /^POST \/exec\/\w+\/start/ },
+  ],
+  restart: [
+    { said: 'it is stopped', is: /^POST \/containers\/\w+\/stop/ },
+    { said: 'it is started again', is: /^POST \/containers\/\w+\/start/ },
+  ],
+  release: [{ said: 'it is removed', is: /^DELETE \/containers\// }],
+}
+
+/** Before the first call of an act, and after each: the moment after one is the moment before the next. */
+export const engineSteps = (act: ActName, victim: Victim): Step[] =>
+  CALLS[act].flatMap(({ said, is }, i) => {
+    const step = { victim, at: 'engine' as const, is: ({ method, path }: Exchange) => is.test(`${method} ${path}`) }
+    const first: Step[] = i === 0 ? [{ ...step, when: `before ${said}`, side: BEFORE }] : []
+    return [...first, { ...step, when: `when ${said}`, side: AFTER }]
+  })
