@@ -16,10 +16,10 @@ export const shownState = sql.raw(`CASE
   WHEN a.phase IN ('pulling', 'creating', 'starting') THEN 'starting'
   ELSE 'pending' END`)
 
-/** One word for how a miner is, over `m` (miners) and `g` (agents). */
-const minerStatus = sql.raw(`CASE
+/** `statusOf()` of verbs/status.ts in SQL, over `m` (miners) and `g` (agents); the test holds these two together as well. */
+export const minerStatus = sql.raw(`CASE
   WHEN m.protocol < ${PROTOCOL_OLDEST} THEN 'too_old' WHEN g.standing = 'draining' THEN 'draining'
-  WHEN m.online <> 'online' THEN m.online WHEN m.engine_ok = 0 THEN 'engine_down' WHEN m.held_since IS NOT NULL THEN 'held'
+  WHEN m.online <> 'online' THEN m.online WHEN m.engine_ok <> 1 OR m.gpu_error IS NOT NULL THEN 'engine_down' WHEN m.held_since IS NOT NULL THEN 'held'
   WHEN m.fresh = 0 THEN 'stale' ELSE 'ready' END`)
 
 /** How long the oldest delivery to a webhook is overdue. */

@@ -1,11 +1,13 @@
 import { DatabaseSync } from 'node:sqlite'
 import { Counter, Gauge, Registry } from 'prom-client'
+import type { SQL } from 'drizzle-orm'
 import { SQLiteAsyncDialect } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it } from 'vitest'
 import { exposition } from '../../edge/http/exposition.ts'
-import { shownState } from '../../edge/store/numbers.ts'
+import { minerStatus, shownState } from '../../edge/store/numbers.ts'
 import { EDGE_METRICS, type Metric } from '../../edge/verbs/metrics.ts'
-import { DESIRED, PHASES, shown, STOP_REASONS } from '../../schema/index.ts'
+import { type Condition, statusOf } from '../../edge/verbs/status.ts'
+import { type Columns, DESIRED, PHASES, PROTOCOL, PROTOCOL_OLDEST, shown, STOP_REASONS } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { query } from '../support/database.ts'
 import { onOneEdge, type TestEdge } from '../support/edge.ts'
@@ -113,24 +115,50 @@ describe('the text format', () => {
   })
 })
 
-describe('the state in SQL', () => {
-  it('is the one of shown(), for every combination of wish and fact', () => {
-    const rows = DESIRED.flatMap((desired) =>
-      [null, ...STOP_REASONS].flatMap((stopReason) =>
-        PHASES.flatMap((phase) =>
-          [1, 2].flatMap((factIncarnation) =>
-            [null, 1].flatMap((endedAt) =>
-              [null, 1].map((unreachableSince) => ({ desired, stopReason, phase, incarnation: 2, factIncarnation, endedAt, unreachableSince })),
-            ),
-          ),
-        ),
-      ),
-    )
-    const columns = ['desired', 'stopReason', 'phase', 'incarnation', 'factIncarnation', 'endedAt', 'unreachableSince']
-    const snake = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
-    const table = `SELECT ${columns.map((c) => `value ->> '${c}' AS ${snake(c)}`).join(', ')} FROM json_each(?)`
-    const state = new SQLiteAsyncDialect().sqlToQuery(shownState).sql
-    const states = new DatabaseSync(':memory:').prepare(`SELECT ${state} AS state FROM (${table}) a`).all(JSON.stringify(rows))
-    expect(states.map((r) => r['state'])).toEqual(rows.map((r) => shown(r)))
+type Cell = string | number | null
+
+/** Every combination of these values. */
+const combinations = (values: Record<string, readonly Cell[]>) =>
+  Object.entries(values).reduce<Record<string, Cell>[]>((rows, [name, list]) => rows.flatMap((row) => list.map((v) => ({ ...row, [name]: v }))), [{}])
+
+/** What an SQL expression says of each row; its columns are read under these aliases. */
+function inSql(expression: SQL, aliases: string[], rows: Record<string, Cell>[]): unknown[] {
+  const snake = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
+  const columns = Object.keys(rows[0] ?? {}).map((c) => `value ->> '${c}' AS ${snake(c)}`)
+  const from = aliases.map((a, i) => `(SELECT key AS k${i}, ${columns.join(', ')} FROM json_each(?1)) ${a}`).join(', ')
+  const where = aliases.map((_, i) => `k${i} = k0`).join(' AND ')
+  const text = new SQLiteAsyncDialect().sqlToQuery(expression).sql
+  const query = `SELECT ${text} AS word FROM ${from} WHERE ${where} ORDER BY k0`
+  return new DatabaseSync(':memory:')
+    .prepare(query)
+    .all(JSON.stringify(rows))
+    .map((r) => r['word'])
+}
+
+describe('words in SQL', () => {
+  it('the state of an allocation is the one of shown()', () => {
+    const rows = combinations({
+      desired: DESIRED,
+      stopReason: [null, ...STOP_REASONS],
+      phase: PHASES,
+      incarnation: [2],
+      factIncarnation: [1, 2],
+      endedAt: [null, 1],
+      unreachableSince: [null, 1],
+    })
+    expect(inSql(shownState, ['a'], rows)).toEqual(rows.map((r) => shown(r as Columns)))
+  })
+
+  it('the status of a miner is the one of statusOf()', () => {
+    const rows = combinations({
+      protocol: [PROTOCOL_OLDEST - 1, PROTOCOL],
+      standing: ['active', 'draining'],
+      online: ['online', 'suspect', 'unreachable'],
+      engineOk: [0, 1],
+      gpuError: [null, 'x'],
+      heldSince: [null, 1],
+      fresh: [0, 1],
+    })
+    expect(inSql(minerStatus, ['m', 'g'], rows)).toEqual(rows.map((r) => statusOf(r as Condition)))
   })
 })
