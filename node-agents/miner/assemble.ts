@@ -12,6 +12,7 @@ import { Book } from './book.ts'
 import type { MinerConfig } from './config.ts'
 import { HostWatch } from './facts.ts'
 import { Hold } from './hold.ts'
+import { type Prepull, TenantPulls } from './prepull.ts'
 import { Pulse } from './pulse.ts'
 import { ServerTime } from './server-time.ts'
 import { Session } from './session.ts'
@@ -19,11 +20,13 @@ import { Sight } from './sight.ts'
 import type { State } from './state.ts'
 import { Sync } from './sync.ts'
 import type { Tools } from './tools.ts'
+import { Unexplained } from './unexplained.ts'
+import { mentionedBy } from './wish.ts'
 
 export type Given = { config: MinerConfig; driver: Driver; signer: Signer; state: State; log: Log; signal: AbortSignal }
 
 /** The parts of one agent, put together and not yet running. */
-export type Agent = Parts & { sync: Sync; pulse: Pulse; looks: Trigger; wake: WakeOptions; met: Gate; registered: Gate }
+export type Agent = Parts & { sync: Sync; pulse: Pulse; prepull: Prepull; looks: Trigger; wake: WakeOptions; met: Gate; registered: Gate }
 
 /** Puts an agent together. Nothing is asked of anybody yet. */
 export function assemble({ config, driver, signer, state, log, signal }: Given): Agent {
@@ -31,11 +34,13 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
   const edgeClock = new EdgeClock(clock)
   const [met, registered, looks] = [new Gate(), new Gate(), new Trigger(clock)]
   const receiver = () => edgeOf(state)
-  const tools = makeTools({ config, driver, signer, state, log, signal }, () => sync.changed())
+  const tenants = new TenantPulls()
+  const onPulled = () => host.refresh()
+  const tools = makeTools({ config, driver: tenants.through(driver, onPulled), signer, state, log, signal }, () => sync.changed())
   const hold = new Hold(state, signer.address, log)
   const [time, pulse] = [new ServerTime(clock), new Pulse(clock)]
   const workers = new Workers(tools, () => looks.kick(), signal)
-  const host = new HostWatch({ driver, settings: { ...config, hotkey: signer.address }, clock, log, onNews: () => sync.hostChanged() })
+  const host: HostWatch = new HostWatch({ driver, settings: { ...config, hotkey: signer.address }, clock, log, onNews: () => sync.hostChanged() })
   const parts: Parts = { tools, hold, workers, host, time, state, clock, log }
   const control = new HttpControl(config.edge.url, signer, receiver, edgeClock)
   const gates = { onMet: () => met.open(), onRegistered: () => registered.open() }
@@ -53,6 +58,7 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
     report: reporter(parts, signal),
     news: () => news(parts),
     onWish: () => looks.kick(),
+    onFull: () => tools.unexplained.heard(mentionedBy(hold.wish)),
   })
   const wake: WakeOptions = {
     receiver,
@@ -66,7 +72,8 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
     onUp: () => sync.socketUp(),
     onDown: () => sync.socketDown(),
   }
-  return { ...parts, sync, pulse, looks, wake, met, registered }
+  const prepull = { driver, clock, images: config.images, tenants, onPulled, log }
+  return { ...parts, sync, pulse, prepull, looks, wake, met, registered }
 }
 
 function edgeOf(state: State): string {
@@ -86,6 +93,7 @@ function makeTools({ config, driver, signer, state, log }: Given, changed: () =>
     book: new Book(),
     memory: state.memory,
     sight: new Sight(),
+    unexplained: new Unexplained(realClock, log),
     engineOf: { known: state.engine, keep: state.keepEngine },
     missingMs: config.missingAfterS * 1000,
     address: config.address,

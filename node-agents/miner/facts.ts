@@ -1,9 +1,9 @@
 import { availableParallelism, totalmem } from 'node:os'
 import type { GpuFacts, HostFacts } from '../../schema/index.ts'
-import { rest } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import { errno, reason } from '../core/mistake.ts'
 import { type Clock, type Driver, DriverError } from '../core/ports.ts'
+import { Trigger } from '../core/trigger.ts'
 import type { Allowed } from './accept.ts'
 import { nvidiaGpus } from './nvidia.ts'
 import { type Simulated, simulatedGpus } from './simulate.ts'
@@ -69,7 +69,7 @@ function gist({ facts }: Look): string {
 export class HostWatch {
   readonly #driver: Driver
   readonly #settings: HostSettings
-  readonly #clock: Clock
+  readonly #looks: Trigger
   readonly #log: Log
   readonly #onNews: () => void
   #last: Look | null = null
@@ -81,7 +81,7 @@ export class HostWatch {
   constructor(o: { driver: Driver; settings: HostSettings; clock: Clock; log: Log; onNews: () => void }) {
     this.#driver = o.driver
     this.#settings = o.settings
-    this.#clock = o.clock
+    this.#looks = new Trigger(o.clock)
     this.#log = o.log
     this.#onNews = o.onNews
   }
@@ -99,9 +99,14 @@ export class HostWatch {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const seen = await this.#look(signal)
-      await rest(this.#clock, seen ? EVERY_MS : RETRY_MS, signal)
+      this.#looks.kick((await this.#look(signal)) ? EVERY_MS : RETRY_MS)
+      await this.#looks.next(signal).catch(() => undefined) // told to stop
     }
+  }
+
+  /** Something here changed by our own doing: look soon. */
+  refresh(): void {
+    this.#looks.kick()
   }
 
   async #look(signal: AbortSignal): Promise<boolean> {

@@ -11,6 +11,7 @@ import { type Agent, assemble } from './assemble.ts'
 import { listOfCommands, runCommand } from './commands/index.ts'
 import { type MinerConfig, SETTINGS, toConfig } from './config.ts'
 import { lockState } from './lock.ts'
+import { prepullLoop } from './prepull.ts'
 import { reconcileLoop } from './reconcile.ts'
 import { openSocket, type Operator } from './socket.ts'
 import { makeStateDir, openState } from './state.ts'
@@ -18,7 +19,7 @@ import { statusOf } from './status.ts'
 import { watchLoop } from './watch.ts'
 
 /** What an agent does all day. Containers are not looked at before it is known whose they would be. */
-function loopsOf(a: Agent, log: Log): Loop[] {
+function loopsOf(a: Agent, config: MinerConfig, log: Log): Loop[] {
   const look = () => a.looks.kick()
   return [
     { name: 'facts', run: (s) => a.host.run(s) },
@@ -26,6 +27,7 @@ function loopsOf(a: Agent, log: Log): Loop[] {
     { name: 'wake', run: (s) => a.registered.passed(s).then(() => wakeLoop(a.wake, s)) },
     { name: 'reconcile', run: (s) => a.met.passed(s).then(() => reconcileLoop({ ...a, trigger: a.looks, allowed: () => a.host.allowed() }, s)) },
     { name: 'watch', run: (s) => a.met.passed(s).then(() => watchLoop(a.tools, look, log, s)) },
+    ...(config.prepull ? [{ name: 'prepull', run: (s: AbortSignal) => a.met.passed(s).then(() => prepullLoop(a.prepull, s)) }] : []),
   ]
 }
 
@@ -54,7 +56,7 @@ export async function runMiner(config: MinerConfig, driver: Driver, signal: Abor
     if (state.edge()) agent.met.open()
     agent.looks.kick()
     log.info({ hotkey: signer.address, install: state.install, edge: config.edge.url, driver: driver.name }, 'miner agent started')
-    await live(loopsOf(agent, log), signal, log)
+    await live(loopsOf(agent, config, log), signal, log)
   } finally {
     await cleanup.run(log)
     log.info('miner agent stopped; containers run on')
