@@ -55,16 +55,29 @@ const dialect = new SQLiteAsyncDialect({ casing: 'snake_case' })
  * @param attempts 1 for what is done again anyway
  * @returns rows of each statement, in order, column names as the statement gives them
  */
-export async function write(db: Db, statements: SQL[], attempts?: number): Promise<Record<string, unknown>[][]> {
+export async function write(db: Db, statements: SQL[], attempts?: number): Promise<Rows[]> {
   return batch(db, statements, 'write', attempts)
 }
 
+export type Rows = Record<string, unknown>[]
+
+/** As `write`, with the rows by the name of what they are about; those of several statements follow each other. */
+export async function named<K extends string>(db: Db, groups: Record<K, SQL | SQL[]>): Promise<Record<K, Rows>> {
+  const list = Object.entries<SQL | SQL[]>(groups).flatMap(([name, given]) => [given].flat().map((statement) => ({ name, statement })))
+  const results = await write(
+    db,
+    list.map((s) => s.statement),
+  )
+  const rows = Object.fromEntries(Object.keys(groups).map((name) => [name, list.flatMap((s, i) => (s.name === name ? (results[i] ?? []) : []))]))
+  return rows as Record<K, Rows>
+}
+
 /** Reads that belong together, as of one moment, in one HTTP request; takes no lock. */
-export async function read(db: Db, statements: SQL[]): Promise<Record<string, unknown>[][]> {
+export async function read(db: Db, statements: SQL[]): Promise<Rows[]> {
   return batch(db, statements, 'deferred')
 }
 
-async function batch(db: Db, statements: SQL[], mode: 'write' | 'deferred', attempts?: number): Promise<Record<string, unknown>[][]> {
+async function batch(db: Db, statements: SQL[], mode: 'write' | 'deferred', attempts?: number): Promise<Rows[]> {
   const compiled = statements.map((s) => {
     const query = dialect.sqlToQuery(s)
     return { sql: query.sql, args: query.params.map(bindable) }

@@ -21,11 +21,11 @@ export function tellSeen(seen: Seen[], lookedAtMs: number): SQL[] {
   ]
 }
 
-/** A page of miners as the database has them, for their shards to compare. */
-export function minersAfter(hotkey: string, limit: number): SQL {
+/** A page of miners as the database has them, for their shards to compare; after the one that the last tick ended with. */
+export function nextPage(limit: number): SQL {
   return sql`
     SELECT m.hotkey AS hotkey, m.online AS online, m.fresh AS fresh FROM miners m JOIN agents a ON a.hotkey = m.hotkey
-    WHERE m.hotkey > ${hotkey} AND a.role = 'miner' AND a.standing <> 'removed' ORDER BY m.hotkey LIMIT ${limit}`
+    WHERE m.hotkey > coalesce((SELECT value FROM settings WHERE name = 'compared_to'), '') AND a.role = 'miner' AND a.standing <> 'removed' ORDER BY m.hotkey LIMIT ${limit}`
 }
 
 /** A row of the two above. */

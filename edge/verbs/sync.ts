@@ -4,10 +4,9 @@ import { Problem } from '../../schema/problem.ts'
 import { PROTOCOL } from '../../schema/protocol.ts'
 import { fingerprint, hostKeyStatement } from '../../schema/ssh.ts'
 import { JWS_TYPE, type Report, type Wish, type WishEntry } from '../../schema/sync.ts'
-import type { SQL } from 'drizzle-orm'
 import { type Ctx, reached } from '../ctx.ts'
 import type { Ordered } from '../hub/heard.ts'
-import { read, write } from '../store/db.ts'
+import { named, read } from '../store/db.ts'
 import { markDegraded, tellDegraded } from '../store/degraded.ts'
 import { beyond, hardware } from '../store/hardware.ts'
 import { takeFacts, tellPhases } from '../store/facts.ts'
@@ -67,17 +66,17 @@ async function taking(ctx: Ctx, t: Taken, stranger: boolean): Promise<State> {
 async function take(ctx: Ctx, t: Taken): Promise<State & { changed: Map<string, Moved[]>; failed: string[] }> {
   const { facts, unexplained } = t.report
   const host = facts && { hotkey: t.hotkey, facts, nowMs: t.nowMs, guard: taken(t) }
-  const said = await named(ctx, {
-    report: [takeReport(t)],
-    phases: [tellPhases(t)],
-    facts: [takeFacts(t)],
+  const said = await named(ctx.db, {
+    report: takeReport(t),
+    phases: tellPhases(t),
+    facts: takeFacts(t),
     ends: [stopLost(t), layTombstones(t), ...(unexplained.length > 0 ? [layStrays(t), raiseForStrays(t)] : [])],
     host: host ? [...hardware(host), releaseHeld(t)] : [],
     degraded: host ? [tellDegraded(t), markDegraded(t)] : [],
     beyond: host ? [beyond(host)] : [],
-    failed: [failedHere(t)],
-    standing: [standingOf(t.hotkey)],
-    wish: [wishOf(t.hotkey)],
+    failed: failedHere(t),
+    standing: standingOf(t.hotkey),
+    wish: wishOf(t.hotkey),
   })
   const standing = said.standing[0] as Standing | undefined
   if (said.report.length === 0) throw refusal(standing, t.report)
@@ -91,21 +90,8 @@ async function take(ctx: Ctx, t: Taken): Promise<State & { changed: Map<string, 
   }
 }
 
-type Rows = Record<string, unknown>[]
-
-/** One write batch whose rows come back by the name of what they are about. */
-async function named<K extends string>(ctx: Ctx, groups: Record<K, SQL[]>): Promise<Record<K, Rows>> {
-  const list = Object.entries<SQL[]>(groups).flatMap(([name, statements]) => statements.map((statement) => ({ name, statement })))
-  const results = await write(
-    ctx.db,
-    list.map((s) => s.statement),
-  )
-  const rows = Object.fromEntries(Object.keys(groups).map((name) => [name, list.flatMap((s, i) => (s.name === name ? (results[i] ?? []) : []))]))
-  return rows as Record<K, Rows>
-}
-
 async function reread(ctx: Ctx, hotkey: string): Promise<State> {
-  const [standing, entries] = await write(ctx.db, [standingOf(hotkey), wishOf(hotkey)])
+  const [standing, entries] = await read(ctx.db, [standingOf(hotkey), wishOf(hotkey)])
   return { standing: standing?.[0] as Standing, entries: (entries ?? []).map(wishEntry) }
 }
 
