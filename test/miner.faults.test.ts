@@ -85,9 +85,16 @@ describe('a container that is there', () => {
       await world.engine.exit(entry.id)
       await until('it runs again', () => world.engine.row(entry.id)?.state === 'running' && world.phase(entry.id) === 'running')
     }
+    expect(world.edge.fact(entry.id)?.error, 'and it is said why').toMatchObject({
+      code: 'exited',
+      message: expect.stringContaining('137 (killed: out of memory'),
+    })
     await world.engine.exit(entry.id, 9)
-    const resting = await until('it rests', () => world.edge.last?.allocations.find((f) => f.id === entry.id && f.error?.code === 'exited'))
-    expect(resting).toMatchObject({ phase: 'starting', error: { message: expect.stringContaining('code 9') } })
+    const resting = await until('it rests', () => {
+      const fact = world.edge.fact(entry.id)
+      return fact?.error?.message.includes('again and again') ? fact : undefined
+    })
+    expect(resting).toMatchObject({ phase: 'starting', error: { code: 'exited', message: expect.stringContaining('code 9') } })
     expect(world.engine.row(entry.id)).toMatchObject({ port, state: 'exited' })
     expect(world.engine.made).toHaveLength(1)
   })

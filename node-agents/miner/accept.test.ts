@@ -40,6 +40,11 @@ describe('accept', () => {
     ['more processes than any host gives', { limits: { ...limits, pids: 40_000 } }, {}, 'limits_refused'],
     ['a full disk', {}, { diskFreeMb: 1000 }, 'disk_full'],
   ])('%s', (_, change, allowed, code) => {
-    expect(accept({ ...wish, ...change }, { ...host, ...allowed })?.code ?? null).toBe(code)
+    expect(accept({ ...wish, ...change }, { ...host, ...allowed }, new Set(['GPU-other']))?.code ?? null).toBe(code)
+  })
+
+  it('a GPU that another agent holds is not given, and it says who has it', () => {
+    const no = accept(wish, host, new Set([wish.gpus[0] ?? '']))
+    expect(no).toEqual({ code: 'gpu_unavailable', message: expect.stringContaining('held by another agent on this host') })
   })
 })

@@ -21,14 +21,20 @@ function ceiling(name: string, asked: number, most: number): Failure | null {
   return asked <= most ? null : no('limits_refused', `${name} ${asked} is more than this host gives (${most})`)
 }
 
-/** Whether this host may run a wish at all. Pure. @returns why not, or null */
-export function accept({ image, gpus, limits }: WishRun, a: Allowed): Failure | null {
+/**
+ * Whether this host may run a wish at all. Pure.
+ * @param foreignGpus held by containers of other agents on the same engine
+ * @returns why not, or null
+ */
+export function accept({ image, gpus, limits }: WishRun, a: Allowed, foreignGpus: ReadonlySet<string>): Failure | null {
   if (!a.images.includes(image)) return no('image_refused', `this host does not run ${image}; it runs ${a.images.join(', ')}`.slice(0, 1000))
   if (gpus.length === 0) return no('limits_refused', 'this host rents out GPUs, and none is asked for')
   const known = a.gpus
   if (!known) return no('gpu_unavailable', 'nvidia-smi does not answer on this host')
   const strange = gpus.find((g) => !known.has(g))
   if (strange) return no('gpu_unavailable', `this host has no GPU ${strange}`)
+  const lent = gpus.find((g) => foreignGpus.has(g))
+  if (lent) return no('gpu_unavailable', `GPU ${lent} is held by another agent on this host`)
   if (a.diskFreeMb < FLOOR_MB) return no('disk_full', `this host has ${a.diskFreeMb} MB of disk left`)
   // Every GPU is in one container at most, so shares by GPU bound their sum too, whatever the edge says.
   const part = gpus.length / known.size

@@ -1,18 +1,15 @@
 import { rest } from '../core/clock.ts'
-import type { Container } from '../core/ports.ts'
-import { awaitBanner } from './banner.ts'
-import type { InFlight, Step } from './diff.ts'
+import { adopt, freeze, rekey, removeIt, restart, startAgain, thaw } from './acts.ts'
+import type { InFlight, Step, Working } from './diff.ts'
 import { make } from './make.ts'
 import { candidatePorts } from './ports-range.ts'
-import { toFailure, type Tools, welcome } from './tools.ts'
+import { toFailure, type Tools } from './tools.ts'
 
 const PORTS_TRIED = 32
 /** A step that failed is not tried again sooner. */
 const COOLDOWN_MS = 5000
-const ADOPT_MS = 30_000
 
 type Job = { is: InFlight; abort: AbortController; done: Promise<void> }
-type Working = Exclude<Step, { kind: 'cancel' | 'fail' }>
 
 /** The hands: one worker per allocation, all of them side by side. `diff` decides, this only does. */
 export class Workers {
@@ -38,7 +35,7 @@ export class Workers {
 
   apply(steps: Step[]): void {
     for (const step of steps) {
-      this.#t.log.info({ step: step.kind, ...describe(step) }, 'step')
+      this.#t.log[step.kind === 'remove' && step.why === 'unexplained' ? 'warn' : 'info']({ step: step.kind, ...describe(step) }, 'step')
       if (step.kind === 'cancel') this.#cancel(step.allocation)
       else if (step.kind === 'fail') void this.#remember(this.#t.memory.ended(subjectOf(step), step.failure))
       else this.#begin(step)
@@ -63,9 +60,14 @@ export class Workers {
 
   async #work(step: Working, job: Job, signal: AbortSignal): Promise<void> {
     const { allocation, incarnation } = job.is
+    const begun = this.#t.clock.monotonicMs()
+    const ended = (outcome: 'done' | 'failed' | 'given up') =>
+      this.#t.onStep?.({ kind: step.kind, outcome, seconds: (this.#t.clock.monotonicMs() - begun) / 1000 })
     try {
       await this.#do(step, signal)
+      ended('done')
     } catch (error) {
+      ended(signal.aborted ? 'given up' : 'failed')
       await this.#failed(step, error, signal)
     } finally {
       this.#t.book.write({ allocation, incarnation }, { phase: null, progress: null })
@@ -75,34 +77,23 @@ export class Workers {
   }
 
   #do(step: Working, signal: AbortSignal): Promise<void> {
-    if (step.kind === 'run') return make(this.#t, step.entry, this.#freePorts(), signal)
-    if (step.kind === 'remove') return this.#removeIt(step)
-    if (step.kind === 'start') return this.#startIt(step.container)
-    return this.#adopt(step.container, signal)
-  }
-
-  async #removeIt({ container, again }: Extract<Step, { kind: 'remove' }>): Promise<void> {
-    await this.#t.driver.remove(this.#t.owner, container)
-    this.#t.sight.drop(container)
-    if (again) await this.#t.memory.forget(container)
-    else await this.#t.memory.ended(container, this.#t.memory.failureOf(container))
-  }
-
-  async #startIt(container: Container): Promise<void> {
-    await this.#t.driver.start(this.#t.owner, container)
-    this.#t.book.restarted(container, this.#t.clock.monotonicMs())
-    this.#t.sight.put({ ...container, state: 'running', exitCode: null })
-  }
-
-  /** A container that runs from before: it is ready when its SSH server answers, and until then nothing is taken from it. */
-  async #adopt(container: Container, signal: AbortSignal): Promise<void> {
-    const { clock, probeHost, memory, book } = this.#t
-    const alive = () => this.#t.sight.get(container)?.state === 'running'
-    if (await awaitBanner(clock, { host: probeHost, port: container.port, withinMs: ADOPT_MS, alive }, signal)) {
-      if (!memory.isMade(container)) await memory.made(container)
-      welcome(this.#t, container)
-    } else if (alive()) {
-      book.write(container, { failure: { code: 'not_answering', message: 'the container runs, but no SSH server answers in it' } })
+    switch (step.kind) {
+      case 'run':
+        return make(this.#t, step.entry, this.#freePorts(), signal)
+      case 'remove':
+        return removeIt(this.#t, step.container, step.again)
+      case 'start':
+        return startAgain(this.#t, step.container)
+      case 'adopt':
+        return adopt(this.#t, step.container, step.entry, signal)
+      case 'pause':
+        return freeze(this.#t, step.container)
+      case 'unpause':
+        return thaw(this.#t, step.container)
+      case 'restart':
+        return restart(this.#t, step.container, step.entry, signal)
+      case 'rekey':
+        return rekey(this.#t, step.container, step.entry)
     }
   }
 
@@ -140,13 +131,15 @@ export class Workers {
   }
 }
 
-function subjectOf(step: Exclude<Step, { kind: 'cancel' }>): { allocation: string; incarnation: number } {
+/** Which container a step is about. */
+export function subjectOf(step: Step): { allocation: string; incarnation: number } {
+  if (step.kind === 'cancel') return { allocation: step.allocation, incarnation: step.incarnation }
   if (step.kind === 'run' || step.kind === 'fail') return { allocation: step.entry.id, incarnation: step.entry.incarnation }
   return { allocation: step.container.allocation, incarnation: step.container.incarnation }
 }
 
 function describe(step: Step): Record<string, unknown> {
-  if (step.kind === 'cancel') return { allocation: step.allocation, incarnation: step.incarnation }
+  if (step.kind === 'cancel') return subjectOf(step)
   const trace = step.kind === 'run' || step.kind === 'fail' ? step.entry.trace : step.container.trace
   const why = step.kind === 'remove' ? step.why : step.kind === 'fail' ? step.failure.code : undefined
   return { ...subjectOf(step), trace, ...(why && { why }) }

@@ -16,11 +16,15 @@ export type Note = {
   /** Restarts in quick succession, and when the last one was (monotonic ms). */
   restarts: number
   restartedAt: number
+  /** How it last ended by itself, while that is recent. */
+  ended: Failure | null
+  /** A restart that is counted and not done: the number of those that were done before it. */
+  owed: number | null
 }
 
 export type Notes = ReadonlyMap<Key, Note>
 
-const EMPTY: Note = { phase: null, progress: null, failure: null, endpoint: null, restarts: 0, restartedAt: -Infinity }
+const EMPTY: Note = { phase: null, progress: null, failure: null, endpoint: null, restarts: 0, restartedAt: -Infinity, ended: null, owed: null }
 const MOST_RESTARTS = 3
 /** After so many quick restarts the next one waits this long. */
 const WORN_MS = 5 * 60_000
@@ -41,9 +45,22 @@ export class Book {
     this.#notes.set(keyOf(n), { ...(this.#notes.get(keyOf(n)) ?? EMPTY), ...change })
   }
 
-  /** One more restart. */
-  restarted(n: Named, nowMonotonicMs: number): void {
-    this.write(n, { restarts: (this.#notes.get(keyOf(n))?.restarts ?? 0) + 1, restartedAt: nowMonotonicMs, endpoint: null })
+  /** It ended by itself and was started again. */
+  restarted(n: Named, ended: Failure, nowMonotonicMs: number): void {
+    this.write(n, { restarts: (this.#notes.get(keyOf(n))?.restarts ?? 0) + 1, restartedAt: nowMonotonicMs, endpoint: null, ended })
+  }
+
+  /** Those whose counted restart is still to be done. */
+  owed(): Set<Key> {
+    return this.#having((n) => n.owed !== null)
+  }
+
+  /** Of these the host is as wished: what went wrong on the way is over. */
+  agree(keys: Iterable<Key>): void {
+    for (const key of keys) {
+      const note = this.#notes.get(key)
+      if (note?.failure) this.#notes.set(key, { ...note, failure: null })
+    }
   }
 
   ready(): Set<Key> {
@@ -62,7 +79,8 @@ export class Book {
       const state = rows.get(key)?.state
       if (!state && !wished.has(key)) this.#notes.delete(key)
       else if (state === 'exited' && note.endpoint) this.#notes.set(key, { ...note, endpoint: null })
-      else if (state === 'running' && note.restarts > 0 && nowMonotonicMs - note.restartedAt > SETTLED_MS) this.#notes.set(key, { ...note, restarts: 0 })
+      else if (state === 'running' && note.restarts > 0 && nowMonotonicMs - note.restartedAt > SETTLED_MS)
+        this.#notes.set(key, { ...note, restarts: 0, ended: null })
     }
   }
 

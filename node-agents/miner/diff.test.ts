@@ -1,78 +1,8 @@
-import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { WishEntry, WishRun, WishTombstone } from '../../schema/index.ts'
-import type { Container } from '../core/ports.ts'
-import { diff, type InFlight, type Situation, type Step } from './diff.ts'
+import { container, flight, type Given, life, NOW, run, situation, tombstone } from '../../test/support/situation.ts'
+import { diff, type Step } from './diff.ts'
 import { type Key, keyOf } from './key.ts'
 import type { Life } from './memory.ts'
-
-const NOW = 1_000_000
-const idOf = (n: number) => `al_${String(n).padStart(26, '0')}`
-const trace = 'a'.repeat(32)
-
-const run = (n: number, change: Partial<WishRun> = {}): WishRun => ({
-  kind: 'container',
-  id: idOf(n),
-  incarnation: 1,
-  generation: 1,
-  trace,
-  desired: 'run',
-  restart_n: 0,
-  keys_n: 1,
-  ssh_keys: [],
-  expires_at_ms: NOW + 1000,
-  gpus: [`GPU-${n}`],
-  image: 'workspace:1',
-  env: {},
-  init: [],
-  limits: { cpus: 1, memory_mb: 1, shm_mb: 1, disk_gb: 1, pids: 1 },
-  ...change,
-})
-const tombstone = (n: number, incarnation = 1): WishTombstone => ({ kind: 'tombstone', id: idOf(n), incarnation, generation: 2, trace })
-const container = (n: number, change: Partial<Container> = {}): Container => ({
-  allocation: idOf(n),
-  incarnation: 1,
-  gpus: [`GPU-${n}`],
-  port: 20_000 + n,
-  hostKey: 'ssh-ed25519 AAAA',
-  trace,
-  state: 'running',
-  exitCode: null,
-  started: true,
-  ...change,
-})
-const life = (n: number, stage: Life['stage'], failure: Life['failure'] = null): Life => ({
-  allocation: idOf(n),
-  incarnation: 1,
-  stage,
-  failure,
-  restart_n: 0,
-  keys_n: 1,
-  at_ms: 0,
-})
-const flight = (n: number, kind: InFlight['kind'], change: Partial<InFlight> = {}): InFlight => ({
-  allocation: idOf(n),
-  incarnation: 1,
-  kind,
-  gpus: [`GPU-${n}`],
-  cancelled: false,
-  ...change,
-})
-
-type Given = Omit<Partial<Situation>, 'lives'> & { lives?: Life[] }
-const situation = ({ lives = [], ...rest }: Given): Situation => ({
-  entries: [],
-  containers: [],
-  inFlight: [],
-  ready: new Set(),
-  worn: new Set(),
-  missing: new Set(),
-  nowMs: NOW,
-  fresh: true,
-  accept: () => null,
-  ...rest,
-  lives: new Map(lives.map((l) => [keyOf(l), l])),
-})
 
 /** A step in one line: "remove 1 stop". */
 function short(step: Step): string {
@@ -82,6 +12,9 @@ function short(step: Step): string {
   const n = Number(step.container.allocation.slice(3))
   return step.kind === 'remove' ? `remove ${n} ${step.why}${step.again ? ' again' : ''}` : `${step.kind} ${n}`
 }
+
+/** Made, and answers. */
+const made = (n: number, change: Partial<Life> = {}) => ({ lives: [life(n, 'made', null, change)], ready: new Set<Key>([keyOf(run(n))]) })
 
 const cases: [name: string, given: Given, steps: string[]][] = [
   ['no verified wish: nothing', { entries: null, containers: [container(1)], lives: [life(1, 'made')] }, []],
@@ -154,140 +87,89 @@ const cases: [name: string, given: Given, steps: string[]][] = [
     { entries: [run(1)], containers: [container(1)], lives: [life(1, 'ended', { code: 'init_failed', message: '' })] },
     ['remove 1 failed'],
   ],
-  ['pause is not there yet: not touched', { entries: [run(1, { desired: 'pause' })], containers: [container(1, { state: 'exited' })] }, []],
   ['pause of what was never made: nothing', { entries: [run(1, { desired: 'pause' })] }, []],
+  ['pause of one that runs', { entries: [run(1, { desired: 'pause' })], containers: [container(1)], ...made(1) }, ['pause 1']],
+  [
+    'pause of one that runs and does not answer: the same',
+    { entries: [run(1, { desired: 'pause' })], containers: [container(1)], lives: [life(1, 'made')] },
+    ['pause 1'],
+  ],
+  ['paused as wished: nothing', { entries: [run(1, { desired: 'pause' })], containers: [container(1, { state: 'paused' })], ...made(1) }, []],
+  [
+    'paused as wished, from before: adopted',
+    { entries: [run(1, { desired: 'pause' })], containers: [container(1, { state: 'paused' })], lives: [life(1, 'made')] },
+    ['adopt 1'],
+  ],
+  ['paused and wished to run', { entries: [run(1)], containers: [container(1, { state: 'paused' })], ...made(1) }, ['unpause 1']],
+  [
+    'ended while it should be paused: started first',
+    { entries: [run(1, { desired: 'pause' })], containers: [container(1, { state: 'exited' })], ...made(1) },
+    ['start 1'],
+  ],
+  ['paused and told to stop', { entries: [tombstone(1)], containers: [container(1, { state: 'paused' })], ...made(1) }, ['remove 1 stop']],
+  [
+    'paused and its time is up',
+    { entries: [run(1, { desired: 'pause', expires_at_ms: NOW })], containers: [container(1, { state: 'paused' })], ...made(1) },
+    ['remove 1 expired'],
+  ],
+  [
+    'lost while it should be paused: said',
+    { entries: [run(1, { desired: 'pause' })], lives: [life(1, 'made')], missing: new Set<Key>([keyOf(run(1))]) },
+    ['fail 1 container_missing'],
+  ],
+  ['a restart', { entries: [run(1, { restart_n: 1 })], containers: [container(1)], ...made(1) }, ['restart 1']],
+  ['two restarts at once are one', { entries: [run(1, { restart_n: 2 })], containers: [container(1)], ...made(1) }, ['restart 1']],
+  ['a restart that was done: nothing', { entries: [run(1, { restart_n: 2 })], containers: [container(1)], ...made(1, { restart_n: 2 }) }, []],
+  [
+    'counters that went back, as in a restored database: nothing',
+    { entries: [run(1, { keys_n: 0 })], containers: [container(1)], ...made(1, { restart_n: 2 }) },
+    [],
+  ],
+  [
+    'a restart that is counted and not done',
+    { entries: [run(1, { restart_n: 2 })], containers: [container(1)], ...made(1, { restart_n: 2 }), owed: new Set<Key>([keyOf(run(1))]) },
+    ['restart 1'],
+  ],
+  ['a restart of one that does not answer', { entries: [run(1, { restart_n: 1 })], containers: [container(1)], lives: [life(1, 'made')] }, ['restart 1']],
+  [
+    'a restart of one that is worn out: a person asked',
+    { entries: [run(1, { restart_n: 1 })], containers: [container(1, { state: 'exited' })], ...made(1), worn: new Set<Key>([keyOf(run(1))]) },
+    ['restart 1'],
+  ],
+  [
+    'a restart of a paused one, before anything else',
+    { entries: [run(1, { desired: 'pause', restart_n: 1, keys_n: 2 })], containers: [container(1, { state: 'paused' })], ...made(1) },
+    ['restart 1'],
+  ],
+  ['a rekey', { entries: [run(1, { keys_n: 2 })], containers: [container(1)], ...made(1) }, ['rekey 1']],
+  ['a rekey before the pause', { entries: [run(1, { keys_n: 2, desired: 'pause' })], containers: [container(1)], ...made(1) }, ['rekey 1']],
+  ['a rekey of a paused one', { entries: [run(1, { keys_n: 2, desired: 'pause' })], containers: [container(1, { state: 'paused' })], ...made(1) }, ['rekey 1']],
+  ['a rekey waits for one that ended', { entries: [run(1, { keys_n: 2 })], containers: [container(1, { state: 'exited' })], ...made(1) }, ['start 1']],
+  ['a rekey of what is being made waits', { entries: [run(1, { keys_n: 2 })], containers: [container(1)], inFlight: [flight(1, 'run')] }, []],
+  ['no act while the counters are not known', { entries: [run(1, { restart_n: 5, keys_n: 5 })], containers: [container(1)] }, ['adopt 1']],
+  ['nor while they are unsure', { entries: [run(1, { restart_n: 5, keys_n: 5 })], containers: [container(1)], ...made(1, { unsure: true }) }, []],
+  [
+    'a stop comes before every act',
+    { entries: [run(1, { desired: 'stop', restart_n: 5, keys_n: 5 })], containers: [container(1)], ...made(1) },
+    ['remove 1 stop'],
+  ],
+  ['a stop cancels an act', { entries: [tombstone(1)], containers: [container(1)], inFlight: [flight(1, 'restart')] }, ['cancel 1']],
+  ['held long enough: removed', { containers: [container(1), container(2)], mayGo: new Set<Key>([keyOf(run(2))]) }, ['remove 2 unexplained']],
+  [
+    'held long enough, and the wish mentions it again: kept',
+    { entries: [run(1)], containers: [container(1)], ...made(1), mayGo: new Set<Key>([keyOf(run(1))]) },
+    [],
+  ],
+  [
+    'held long enough, and another incarnation of it is at work: not now',
+    { containers: [container(1)], inFlight: [flight(1, 'run', { incarnation: 2 })], mayGo: new Set<Key>([keyOf(run(1))]) },
+    [],
+  ],
   ['removals come first', { entries: [run(2), tombstone(1)], containers: [container(1)] }, ['remove 1 stop', 'run 2']],
 ]
 
 describe('diff', () => {
   it.each(cases)('%s', (_, given, steps) => {
     expect(diff(situation(given)).map(short)).toEqual(steps)
-  })
-})
-
-// A host in which steps take as long as they like: properties over every order of events.
-
-const GPUS = 3
-const ALLOCATIONS = 4
-
-type Host = { rows: Map<Key, Container>; lives: Map<Key, Life>; flights: Map<string, { flight: InFlight; step: Step }>; ready: Set<Key> }
-
-const arbitraryEntry = fc.record({
-  n: fc.integer({ min: 1, max: ALLOCATIONS }),
-  incarnation: fc.integer({ min: 1, max: 2 }),
-  kind: fc.constantFrom('run', 'run', 'tombstone', 'expired', 'stop'),
-  gpus: fc.subarray(Array.from({ length: GPUS }, (_, i) => `GPU-${i}`)),
-})
-const arbitraryWish = fc.uniqueArray(arbitraryEntry, { selector: (e) => `${e.n}/${e.incarnation}`, maxLength: 6 }).map((entries) =>
-  entries.map(({ n, incarnation, kind, gpus }): WishEntry => {
-    if (kind === 'tombstone') return tombstone(n, incarnation)
-    return run(n, { incarnation, gpus, desired: kind === 'stop' ? 'stop' : 'run', expires_at_ms: kind === 'expired' ? NOW : NOW + 1 })
-  }),
-)
-const arbitraryEvent = fc.oneof(
-  fc.record({ do: fc.constant('wish' as const), entries: arbitraryWish }),
-  fc.record({ do: fc.constant('finish' as const), pick: fc.nat() }),
-  fc.record({ do: fc.constant('fail' as const), pick: fc.nat() }),
-  fc.record({ do: fc.constant('exit' as const), pick: fc.nat() }),
-)
-
-function look(h: Host, entries: WishEntry[]): Step[] {
-  const s = { entries, containers: [...h.rows.values()], inFlight: [...h.flights.values()].map((f) => f.flight), ready: h.ready, lives: [...h.lives.values()] }
-  return diff(situation(s))
-}
-
-function begin(h: Host, steps: Step[]): void {
-  for (const step of steps) {
-    if (step.kind === 'cancel') {
-      const job = h.flights.get(step.allocation)
-      if (job) job.flight = { ...job.flight, cancelled: true }
-    } else if (step.kind === 'fail') {
-      h.lives.set(keyOf(step.entry), { ...life(0, 'ended', step.failure), allocation: step.entry.id, incarnation: step.entry.incarnation })
-    } else {
-      const subject = step.kind === 'run' ? { allocation: step.entry.id, incarnation: step.entry.incarnation } : step.container
-      const gpus = step.kind === 'run' ? step.entry.gpus : step.container.gpus
-      expect(h.flights.has(subject.allocation), 'one worker per allocation').toBe(false)
-      h.flights.set(subject.allocation, {
-        step,
-        flight: { allocation: subject.allocation, incarnation: subject.incarnation, kind: step.kind, gpus, cancelled: false },
-      })
-      if (step.kind === 'run') h.lives.set(keyOf(subject), { ...life(0, 'making'), ...subject })
-    }
-  }
-}
-
-function finish(h: Host, allocation: string, well: boolean): void {
-  const job = h.flights.get(allocation)
-  if (!job) return
-  h.flights.delete(allocation)
-  const { step, flight } = job
-  const key = keyOf(flight)
-  const named = { allocation, incarnation: flight.incarnation }
-  if (step.kind === 'run') {
-    if (flight.cancelled) h.lives.set(key, { ...life(0, 'ended'), ...named })
-    else if (!well) h.lives.set(key, { ...life(0, 'ended', { code: 'pull_failed', message: '' }), ...named })
-    else {
-      h.rows.set(key, container(0, { ...named, gpus: step.entry.gpus }))
-      h.lives.set(key, { ...life(0, 'made'), ...named })
-      h.ready.add(key)
-    }
-  } else if (well && step.kind === 'remove') {
-    h.rows.delete(key)
-    h.ready.delete(key)
-    if (step.again) h.lives.delete(key)
-    else h.lives.set(key, { ...life(0, 'ended', h.lives.get(key)?.failure ?? null), ...named })
-  } else if (well && step.kind === 'start') {
-    const row = h.rows.get(key)
-    if (row) h.rows.set(key, { ...row, state: 'running' })
-  } else if (well && step.kind === 'adopt') h.ready.add(key)
-}
-
-function checkGpus(h: Host): void {
-  const holders = new Map<string, Key>()
-  const hold = (gpu: string, key: Key) => {
-    expect(holders.get(gpu) ?? key, `two containers on ${gpu}`).toBe(key)
-    holders.set(gpu, key)
-  }
-  for (const [key, row] of h.rows) for (const gpu of row.gpus) hold(gpu, key)
-  for (const { flight } of h.flights.values()) if (flight.kind === 'run') for (const gpu of flight.gpus) hold(gpu, keyOf(flight))
-}
-
-const over = (e: WishEntry) => e.kind === 'tombstone' || e.desired === 'stop' || e.expires_at_ms <= NOW
-
-describe('over any order of wishes, ends and failures', () => {
-  it('no GPU ever has two containers, absence removes nothing, and in the end the host is as wished', () => {
-    fc.assert(
-      fc.property(fc.array(arbitraryEvent, { maxLength: 40 }), arbitraryWish, (events, last) => {
-        const h: Host = { rows: new Map(), lives: new Map(), flights: new Map(), ready: new Set() }
-        let entries: WishEntry[] = []
-        const turn = () => {
-          const mentioned = new Set(entries.map(keyOf))
-          const steps = look(h, entries)
-          for (const step of steps) if (step.kind === 'remove') expect(mentioned.has(keyOf(step.container)), 'removed by absence').toBe(true)
-          begin(h, steps)
-          checkGpus(h)
-        }
-        for (const event of events) {
-          if (event.do === 'wish') entries = event.entries
-          else if (event.do === 'exit') {
-            const row = [...h.rows.values()][event.pick % Math.max(1, h.rows.size)]
-            if (row && !h.flights.has(row.allocation)) h.rows.set(keyOf(row), { ...row, state: 'exited' })
-          } else finish(h, [...h.flights.keys()][event.pick % Math.max(1, h.flights.size)] ?? '', event.do === 'finish')
-          turn()
-        }
-        entries = last
-        for (let i = 0; i < 12; i++) {
-          turn()
-          for (const allocation of h.flights.keys()) finish(h, allocation, true)
-        }
-        expect(look(h, entries), 'nothing left to do').toEqual([])
-        for (const e of entries) {
-          const row = h.rows.get(keyOf(e))
-          if (over(e)) expect(row, 'what must not be is not').toBeUndefined()
-          else expect(row?.state === 'running' || h.lives.get(keyOf(e))?.stage === 'ended', 'what should be is, or it is said why not').toBe(true)
-        }
-      }),
-      { numRuns: 2000 },
-    )
   })
 })

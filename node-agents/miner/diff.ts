@@ -4,7 +4,7 @@ import { type Key, keyOf } from './key.ts'
 import type { Life, Lives } from './memory.ts'
 
 /** Work under way for one allocation. `cancelled`: told to stop, not there yet. */
-export type InFlight = { allocation: string; incarnation: number; kind: 'run' | 'start' | 'adopt' | 'remove'; gpus: readonly string[]; cancelled: boolean }
+export type InFlight = { allocation: string; incarnation: number; kind: Working['kind']; gpus: readonly string[]; cancelled: boolean }
 
 /** Everything a decision rests on. */
 export type Situation = {
@@ -18,6 +18,10 @@ export type Situation = {
   worn: ReadonlySet<Key>
   /** Made, and not seen for so long that it is lost. */
   missing: ReadonlySet<Key>
+  /** A restart of these is counted and not done. */
+  owed: ReadonlySet<Key>
+  /** Not mentioned by the wish, and may be removed all the same. */
+  mayGo: ReadonlySet<Key>
   /** The edge's time, or null while nobody can say: then nothing expires. */
   nowMs: number | null
   /** The wish was heard from the edge since this process began. An old wish from disk starts nothing new. */
@@ -28,15 +32,23 @@ export type Situation = {
 export type Step =
   | { kind: 'cancel'; allocation: string; incarnation: number }
   /** `again`: a half-made leftover, to be made anew. */
-  | { kind: 'remove'; container: Container; again: boolean; why: 'stop' | 'expired' | 'failed' | 'half_made' | 'late' }
+  | { kind: 'remove'; container: Container; again: boolean; why: 'stop' | 'expired' | 'failed' | 'half_made' | 'late' | 'unexplained' }
   | { kind: 'start'; container: Container }
-  | { kind: 'adopt'; container: Container }
+  | { kind: 'adopt'; container: Container; entry: WishRun }
+  | { kind: 'pause'; container: Container }
+  | { kind: 'unpause'; container: Container }
+  | { kind: 'restart'; container: Container; entry: WishRun }
+  | { kind: 'rekey'; container: Container; entry: WishRun }
   | { kind: 'fail'; entry: WishRun; failure: Failure }
   | { kind: 'run'; entry: WishRun }
 
+/** Steps that take time, and so a worker. */
+export type Working = Exclude<Step, { kind: 'cancel' | 'fail' }>
+
 /**
  * What to do next. Pure. Stop comes before start: a run is only a step once nothing holds its GPUs, so removing and
- * running on one GPU are never in the same list. What the wish does not mention is never touched, but for what was never handed over.
+ * running on one GPU are never in the same list. What the wish does not mention is not touched, but for what was never handed over
+ * and what was held long enough.
  */
 export function diff(s: Situation): Step[] {
   if (!s.entries) return []
@@ -44,7 +56,7 @@ export function diff(s: Situation): Step[] {
   const rows = new Map(s.containers.map((c) => [keyOf(c), c]))
   const cancels = s.entries.flatMap((e) => cancel(e, s))
   const idle = s.entries.filter((e) => !busy.has(e.id))
-  const ends = [...idle.flatMap((e) => end(e, rows.get(keyOf(e)), s)), ...late(s, busy)]
+  const ends = [...idle.flatMap((e) => end(e, rows.get(keyOf(e)), s)), ...strays(s, busy)]
   const keeps = idle.flatMap((e) => keep(e, rows.get(keyOf(e)), s))
   return [...cancels, ...onePerAllocation([...ends, ...keeps, ...starts(idle, rows, s, ends)])]
 }
@@ -75,17 +87,22 @@ function cancel(e: WishEntry, s: Situation): Step[] {
 /** A run that was never handed over: nothing in it is a tenant's. */
 const halfMade = (c: Container, life: Life | undefined) => life?.stage === 'making' || (c.state === 'created' && !c.started)
 
+/** What the wish does not mention: what was never handed over goes at once, the rest once it was held long enough. */
+function strays({ containers, entries, lives, mayGo }: Situation, busy: ReadonlySet<string>): Removal[] {
+  const wished = new Set(entries?.map(keyOf))
+  return containers.flatMap((container): Removal[] => {
+    const key = keyOf(container)
+    if (wished.has(key) || busy.has(container.allocation)) return []
+    if (neverHandedOver(lives.get(key))) return [{ kind: 'remove', container, again: false, why: 'late' }]
+    return mayGo.has(key) ? [{ kind: 'remove', container, again: false, why: 'unexplained' }] : []
+  })
+}
+
 /**
  * What the engine brought after we had given it up: nobody ever logged in there, and nobody will ask for it again.
  * One whose loss was told is held: if it is back, it has a tenant's data.
  */
-function late({ containers, entries, lives }: Situation, busy: ReadonlySet<string>): Removal[] {
-  const wished = new Set(entries?.map(keyOf))
-  const stray = containers.filter((c) => !wished.has(keyOf(c)) && !busy.has(c.allocation))
-  return stray.filter((c) => neverHandedOver(lives.get(keyOf(c)))).map((container) => ({ kind: 'remove', container, again: false, why: 'late' }))
-}
-
-const neverHandedOver = (life: Life | undefined) =>
+export const neverHandedOver = (life: Life | undefined): boolean =>
   life?.stage === 'making' || (life?.stage === 'ended' && life.failure !== null && life.failure.code !== 'container_missing')
 
 function end(e: WishEntry, container: Container | undefined, s: Situation): Removal[] {
@@ -93,19 +110,34 @@ function end(e: WishEntry, container: Container | undefined, s: Situation): Remo
   const step = (why: Extract<Step, { kind: 'remove' }>['why'], again = false) => [{ kind: 'remove' as const, container, again, why }]
   const life = s.lives.get(keyOf(e))
   if (isOver(e, s.nowMs)) return step(isExpired(e, s.nowMs) ? 'expired' : 'stop')
-  if (e.kind !== 'container' || e.desired !== 'run') return []
+  if (e.kind !== 'container') return []
   if (life?.stage === 'ended') return step('failed')
   return halfMade(container, life) ? step('half_made', true) : []
 }
 
 function keep(e: WishEntry, container: Container | undefined, s: Situation): Step[] {
   if (e.kind !== 'container' || !container || isOver(e, s.nowMs)) return []
-  const key = keyOf(e)
-  const life = s.lives.get(key)
+  const life = s.lives.get(keyOf(e))
   if (life?.stage === 'ended' || halfMade(container, life)) return []
-  if (container.state === 'running') return s.ready.has(key) ? [] : [{ kind: 'adopt', container }]
-  if (container.state === 'exited' && e.desired === 'run' && !s.worn.has(key)) return [{ kind: 'start', container }]
-  return []
+  const step = act(e, container, life, s) ?? state(e, container, s)
+  return step ? [step] : []
+}
+
+/** One-shot acts, by their counters. A restart comes first: it also helps where nothing answers any more. Without counters there is no act. */
+function act(entry: WishRun, container: Container, life: Life | undefined, s: Situation): Step | null {
+  if (!life || life.unsure) return null
+  if (entry.restart_n > life.restart_n || s.owed.has(keyOf(entry))) return { kind: 'restart', container, entry }
+  if (entry.keys_n > life.keys_n && container.state !== 'exited') return { kind: 'rekey', container, entry }
+  return null
+}
+
+/** The state it should be in. One that ended is started in any case, and paused once it runs: then it is there when its tenant is back. */
+function state(entry: WishRun, container: Container, s: Situation): Step | null {
+  const key = keyOf(entry)
+  const known = s.ready.has(key) ? null : ({ kind: 'adopt', container, entry } as const)
+  if (container.state === 'exited') return s.worn.has(key) ? null : { kind: 'start', container }
+  if (container.state === 'paused') return entry.desired === 'run' ? { kind: 'unpause', container } : known
+  return entry.desired === 'pause' ? { kind: 'pause', container } : known
 }
 
 const unavailable = (gpu: string, holder: string): Failure => ({ code: 'gpu_unavailable', message: `GPU ${gpu} is still held by ${holder} on this host` })
@@ -124,7 +156,7 @@ function starts(idle: WishEntry[], rows: ReadonlyMap<Key, Container>, s: Situati
   for (const c of [...s.containers, ...s.inFlight]) for (const gpu of c.gpus) holders.set(gpu, keyOf(c))
   const steps: Step[] = []
   for (const entry of idle) {
-    if (entry.kind !== 'container' || entry.desired !== 'run' || isExpired(entry, s.nowMs) || rows.has(keyOf(entry))) continue
+    if (entry.kind !== 'container' || isOver(entry, s.nowMs) || rows.has(keyOf(entry))) continue
     const step = start(entry, s, holders, leaving)
     if (!step) continue
     steps.push(step)
@@ -137,7 +169,7 @@ function start(entry: WishRun, s: Situation, holders: ReadonlyMap<string, Key>, 
   const life = s.lives.get(keyOf(entry))
   if (life?.stage === 'made' && !s.missing.has(keyOf(entry))) return null
   if (life?.stage === 'made' || (life?.stage === 'ended' && !life.failure)) return { kind: 'fail', entry, failure: MISSING }
-  if (life?.stage === 'ended' || !s.fresh) return null
+  if (life?.stage === 'ended' || !s.fresh || entry.desired !== 'run') return null
   const failure = s.accept(entry)
   if (failure) return { kind: 'fail', entry, failure }
   for (const gpu of entry.gpus) {

@@ -1,5 +1,5 @@
-import type { Progress, WishRun } from '../../schema/index.ts'
-import { type Container, type ContainerIdentity, DriverError } from '../core/ports.ts'
+import { fingerprint, type Progress, type WishRun } from '../../schema/index.ts'
+import { type Clock, type Container, type ContainerIdentity, DriverError } from '../core/ports.ts'
 import { awaitBanner } from './banner.ts'
 import type { Note } from './book.ts'
 import { generateHostKey } from './hostkey.ts'
@@ -22,22 +22,43 @@ export async function make(t: Tools, entry: WishRun, ports: number[], signal: Ab
     t.book.write(subject, change)
     t.changed()
   }
+  const watch = stopwatch(t.clock)
   tell({ phase: 'creating', progress: null, failure: null })
-  const [warm] = await Promise.all([t.driver.hasImage(entry.image, signal), t.memory.making(subject, { restart_n: entry.restart_n, keys_n: entry.keys_n })])
+  const [warm] = await Promise.all([t.driver.hasImage(entry.image, signal), t.memory.making(subject, termsOf(entry))])
   if (!warm) {
     tell({ phase: 'pulling', progress: at('pull') })
-    await pullWithin(t, entry.image, (p) => tell({ progress: at('pull', p.current, p.total) }), signal)
+    await watch.lap(
+      'pull',
+      pullWithin(t, entry.image, (p) => tell({ progress: at('pull', p.current, p.total) }), signal),
+    )
     tell({ phase: 'creating', progress: at('create') })
   }
-  const container = await create(t, entry, ports, signal)
+  const container = await watch.lap('create', create(t, entry, ports, signal))
   tell({ phase: 'starting', progress: at('banner') })
-  await answer(t, container, signal)
+  await watch.lap('banner', answer(t, container, signal))
   for (const [i, argv] of entry.init.entries()) {
     tell({ progress: at('init', i, entry.init.length) })
-    await unlessAborted(init(t, container, argv, entry.env), signal)
+    await watch.lap('init', unlessAborted(init(t, container, argv, entry.env), signal))
   }
-  await t.memory.made(subject)
+  await t.memory.made(subject, { took: watch.took })
   welcome(t, container)
+}
+
+/** Counters and keys it begins with count as done. */
+const termsOf = ({ restart_n, keys_n, ssh_keys, expires_at_ms }: WishRun) => ({ restart_n, keys_n, keys: ssh_keys.map(fingerprint), expires_at_ms })
+
+/** Milliseconds each stage took; the laps of one stage add up. */
+function stopwatch(clock: Clock) {
+  const took: Partial<Record<Progress['stage'], number>> = {}
+  return {
+    took,
+    async lap<T>(stage: Progress['stage'], work: Promise<T>): Promise<T> {
+      const begun = clock.monotonicMs()
+      const result = await work
+      took[stage] = (took[stage] ?? 0) + Math.round(clock.monotonicMs() - begun)
+      return result
+    },
+  }
 }
 
 async function create(t: Tools, entry: WishRun, ports: number[], signal: AbortSignal): Promise<Container> {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { allocationId, failure, type Failure, type WishEntry } from '../../schema/index.ts'
+import { allocationFact, allocationId, failure, type Failure, type WishEntry } from '../../schema/index.ts'
 import { readJson, writeAtomic } from '../core/files.ts'
 import { type Key, keyOf } from './key.ts'
 
@@ -22,13 +22,22 @@ const life = z.object({
   keys_n: z.number().int().nonnegative(),
   /** Its counters were lost: what the next wish asks for counts as done. */
   unsure: z.boolean().optional(),
+  /** Fingerprints of every key that may be let in; null: not known. */
+  keys: z.array(z.string()).nullable().default(null),
+  /** The end that was agreed last; null: not known. It holds without the edge and without a wish. */
+  expires_at_ms: z.number().nullable().default(null),
+  /** How long each stage of making it took. */
+  took: allocationFact.shape.took,
   at_ms: z.number(),
 })
 export type Life = z.infer<typeof life>
 export type Lives = ReadonlyMap<Key, Life>
 
 type Subject = Pick<Life, 'allocation' | 'incarnation'>
-type Counters = Pick<Life, 'restart_n' | 'keys_n'>
+/** What a container is begun with. */
+type Terms = Pick<Life, 'restart_n' | 'keys_n' | 'keys' | 'expires_at_ms'>
+
+const NEW = { stage: 'making', failure: null, restart_n: 0, keys_n: 0, keys: null, expires_at_ms: null } as const
 
 const FIX = 'Restore it from a backup. Without it the agent cannot tell a lost container from a new one: only if nothing is rented here, remove the file.'
 /** A container is remembered this long after it and its wish are gone: a wish from a restored database must not make it anew. */
@@ -64,21 +73,53 @@ export class Memory {
     return this.#lives.get(keyOf(s))?.failure ?? null
   }
 
-  making(s: Subject, counters: Counters): Promise<void> {
-    return this.#set(s, { stage: 'making', failure: null, ...counters })
+  making(s: Subject, terms: Terms): Promise<void> {
+    return this.#set(s, { stage: 'making', failure: null, ...terms })
   }
 
-  made(s: Subject, counters?: Counters): Promise<void> {
-    return this.#set(s, { stage: 'made', failure: null, ...counters })
+  made(s: Subject, more: Partial<Terms> & Pick<Life, 'took'> = {}): Promise<void> {
+    return this.#set(s, { stage: 'made', failure: null, ...more })
   }
 
   ended(s: Subject, why: Failure | null): Promise<void> {
     return this.#set(s, { stage: 'ended', failure: why })
   }
 
+  /** Counts a restart before it is done, so that it is done once at most. Rejects with nothing changed when the disk does not take it. */
+  async restarting(s: Subject, restart_n: number): Promise<void> {
+    const before = this.#lives.get(keyOf(s))
+    try {
+      await this.#set(s, { restart_n })
+    } catch (error) {
+      if (before) this.#lives.set(keyOf(s), before)
+      throw error
+    }
+  }
+
+  /** Before keys are replaced: from now on the old ones and the new ones may be let in. */
+  rekeying(s: Subject, keys: readonly string[]): Promise<void> {
+    const before = this.#lives.get(keyOf(s))?.keys ?? null
+    return this.#set(s, { keys: before && [...new Set([...before, ...keys])] })
+  }
+
+  /** And after. */
+  rekeyed(s: Subject, keys_n: number, keys: string[]): Promise<void> {
+    return this.#set(s, { keys_n, keys })
+  }
+
+  /** Keeps the ends that the wish agrees to, for the day it does not mention them. */
+  async agreed(entries: readonly WishEntry[]): Promise<void> {
+    const moved = entries.flatMap((e) => {
+      const known = this.#lives.get(keyOf(e))
+      return e.kind === 'container' && known && known.stage !== 'ended' && known.expires_at_ms !== e.expires_at_ms ? [{ known, end: e.expires_at_ms }] : []
+    })
+    for (const { known, end } of moved) this.#lives.set(keyOf(known), { ...known, expires_at_ms: end })
+    if (moved.length > 0) await this.#save()
+  }
+
   /** Takes in containers that are there, of whose acts nothing is known. */
   adopt(subjects: readonly Subject[]): Promise<void> {
-    const known = { stage: 'made', failure: null, restart_n: 0, keys_n: 0, unsure: true, at_ms: this.#wallMs() } as const
+    const known = { ...NEW, stage: 'made', unsure: true, at_ms: this.#wallMs() } as const
     for (const { allocation, incarnation } of subjects) this.#lives.set(keyOf({ allocation, incarnation }), { allocation, incarnation, ...known })
     return this.#save()
   }
@@ -110,10 +151,9 @@ export class Memory {
     if (old.length > 0) await this.#save()
   }
 
-  #set({ allocation, incarnation }: Subject, change: Pick<Life, 'stage' | 'failure'> & Partial<Counters>): Promise<void> {
+  #set({ allocation, incarnation }: Subject, change: Partial<Life>): Promise<void> {
     const key = keyOf({ allocation, incarnation })
-    const before = this.#lives.get(key) ?? { restart_n: 0, keys_n: 0 }
-    this.#lives.set(key, { ...before, ...change, allocation, incarnation, at_ms: this.#wallMs() })
+    this.#lives.set(key, { ...NEW, ...this.#lives.get(key), ...change, allocation, incarnation, at_ms: this.#wallMs() })
     return this.#save()
   }
 

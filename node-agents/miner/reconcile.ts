@@ -1,15 +1,16 @@
-import type { WishRun } from '../../schema/index.ts'
+import type { WishEntry, WishRun } from '../../schema/index.ts'
 import { Backoff } from '../core/backoff.ts'
 import type { Log } from '../core/log.ts'
 import { Mistake, reason } from '../core/mistake.ts'
 import type { Trigger } from '../core/trigger.ts'
 import { accept, type Allowed } from './accept.ts'
-import type { Workers } from './apply.ts'
-import { diff, isOver, type Situation } from './diff.ts'
+import { subjectOf, type Workers } from './apply.ts'
+import { diff, isOver, neverHandedOver, type Situation, type Step } from './diff.ts'
 import type { Hold } from './hold.ts'
-import { keyOf } from './key.ts'
+import { type Key, keyOf } from './key.ts'
 import type { ServerTime } from './server-time.ts'
 import type { Tools } from './tools.ts'
+import { mentionedBy } from './wish.ts'
 
 /** Between two looks when nothing happens: the engine may not have told us everything. */
 const EVERY_MS = 30_000
@@ -65,17 +66,42 @@ async function sameEngine({ driver, engineOf, memory }: Tools, signal: AbortSign
 }
 
 function act(r: Reconciler): void {
-  const { book, clock, memory, sight } = r.tools
+  const { book, clock, sight } = r.tools
   const entries = r.hold.wish?.entries ?? []
   const containers = sight.containers ?? []
   const wished = new Set(entries.map(keyOf))
   book.settle(containers, wished, clock.monotonicMs())
-  r.workers.apply(diff(situation(r)))
-  if (r.hold.wish)
-    void memory.prune(new Set([...wished, ...containers.map(keyOf)])).catch((error: unknown) => r.log.error({ err: error }, 'acts.json cannot be written'))
+  const steps = diff(situation(r))
+  book.agree(settledOf(r, wished, steps))
+  r.workers.apply(steps)
+  if (r.hold.wish) keep(r, r.hold.wish.entries, new Set([...wished, ...containers.map(keyOf)]))
 }
 
-function situation({ tools, hold, time, workers, allowed }: Reconciler): Situation {
+/** What has nothing to be done for it. */
+function settledOf({ workers }: Reconciler, wished: ReadonlySet<Key>, steps: Step[]): Key[] {
+  const busy = new Set([...workers.inFlight.map(keyOf), ...steps.map((step) => keyOf(subjectOf(step)))])
+  return [...wished].filter((key) => !busy.has(key))
+}
+
+function keep({ tools, log }: Reconciler, entries: readonly WishEntry[], keys: ReadonlySet<Key>): void {
+  const complain = (error: unknown) => log.error({ err: error }, 'acts.json cannot be written')
+  void tools.memory.agreed(entries).catch(complain)
+  void tools.memory.prune(keys).catch(complain)
+}
+
+/** What the wish does not mention, and may be removed all the same. */
+function mayGo({ tools, hold, time }: Reconciler): Set<Key> {
+  const { memory, sight, unexplained } = tools
+  if (!hold.wish) return new Set()
+  const wished = mentionedBy(hold.wish)
+  const strays = (sight.containers ?? []).map(keyOf).filter((key) => !wished.has(key) && !neverHandedOver(memory.lives.get(key)))
+  const now = time.now()
+  const over = strays.filter((key) => now !== null && (memory.lives.get(key)?.expires_at_ms ?? Infinity) <= now)
+  return unexplained.look(strays, new Set(over))
+}
+
+function situation(r: Reconciler): Situation {
+  const { tools, hold, time, workers, allowed } = r
   const limits = allowed()
   const now = tools.clock.monotonicMs()
   const made = (hold.wish?.entries ?? []).map(keyOf).filter((key) => tools.memory.lives.get(key)?.stage === 'made')
@@ -87,11 +113,13 @@ function situation({ tools, hold, time, workers, allowed }: Reconciler): Situati
     ready: tools.book.ready(),
     worn: tools.book.worn(now),
     missing: tools.sight.missingFor(made, tools.missingMs, now),
+    owed: tools.book.owed(),
+    mayGo: mayGo(r),
     nowMs: time.now(),
     fresh: hold.fresh && limits !== null,
     accept: (entry: WishRun) => {
       if (!hold.durable) return { code: 'disk_full', message: 'this host cannot write its state' }
-      return limits && accept(entry, limits)
+      return limits && accept(entry, limits, tools.sight.foreignGpus)
     },
   }
 }

@@ -30,7 +30,16 @@ const entry: WishEntry = {
 }
 const tombstone: WishEntry = { kind: 'tombstone', id: ID, incarnation: 1, generation: 8, trace }
 const row = (state: Container['state'] = 'running'): Container => ({ ...subject, gpus: [], port: 1, hostKey: 'k', trace, state, exitCode: 3, started: true })
-const life = (stage: Life['stage'], failure: Life['failure'] = null): Life => ({ ...subject, stage, failure, restart_n: 1, keys_n: 2, at_ms: 0 })
+const life = (stage: Life['stage'], failure: Life['failure'] = null): Life => ({
+  ...subject,
+  stage,
+  failure,
+  restart_n: 1,
+  keys_n: 2,
+  keys: null,
+  expires_at_ms: null,
+  at_ms: 0,
+})
 const flight = (kind: InFlight['kind']): InFlight => ({ ...subject, kind, gpus: [], cancelled: false })
 const endpoint = {
   host: 'h',
@@ -39,7 +48,17 @@ const endpoint = {
   host_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDJ1Qn2VbRPWUDM4zWdSMSNdW1f4kQj8MeJvWUhSjbXB',
   signature: `0x${'0'.repeat(128)}`,
 }
-const note = (change: Partial<Note>): Note => ({ phase: null, progress: null, failure: null, endpoint: null, restarts: 0, restartedAt: 0, ...change })
+const note = (change: Partial<Note>): Note => ({
+  phase: null,
+  progress: null,
+  failure: null,
+  endpoint: null,
+  restarts: 0,
+  restartedAt: 0,
+  ended: null,
+  owed: null,
+  ...change,
+})
 const pull = { stage: 'pull' as const, current: 5, total: 10 }
 
 type Given = Partial<Omit<Known, 'notes' | 'lives' | 'containers'>> & { row?: Container; life?: Life; note?: Note }
@@ -71,7 +90,7 @@ const cases: [string, Given, Phase, (string | null)?, ('endpoint' | 'progress')?
     'not_answering',
   ],
   ['paused', { row: row('paused'), note: note({ endpoint }) }, 'paused', null, 'endpoint'],
-  ['exited, to be started again', { row: row('exited') }, 'starting'],
+  ['exited, to be started again', { row: row('exited') }, 'starting', 'exited'],
   ['exited again and again: still theirs', { row: row('exited'), worn }, 'starting', 'exited'],
   ['made, and not seen just now: still theirs', { life: life('made') }, 'starting', 'container_missing'],
   ['made, and the engine is away', { life: life('made'), engineOk: false }, 'starting', 'engine_error'],

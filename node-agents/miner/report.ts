@@ -4,6 +4,7 @@ import type { Note, Notes } from './book.ts'
 import { type InFlight, isOver } from './diff.ts'
 import { type Key, keyOf } from './key.ts'
 import type { Life, Lives } from './memory.ts'
+import { endedWith } from './tools.ts'
 import type { Unreadable } from './wish.ts'
 
 /** What a report is made of. */
@@ -52,9 +53,10 @@ function unsupported(u: Unreadable, row: Container | undefined, k: Known): Alloc
 
 function factOf(e: WishEntry, row: Container | undefined, k: Known): AllocationFact {
   const life = k.lives.get(keyOf(e))
-  const { restart_n, keys_n } = life ?? { restart_n: 0, keys_n: 0 }
   const { id, incarnation, generation, trace } = e
-  return { id, incarnation, observed_generation: generation, restart_n, keys_n, trace, ...see(e, row, life, k) }
+  const seen = see(e, row, life, k)
+  const counted = { restart_n: k.notes.get(keyOf(e))?.owed ?? life?.restart_n ?? 0, keys_n: life?.keys_n ?? 0 }
+  return { id, incarnation, observed_generation: generation, ...counted, trace, ...seen, ...(seen.phase === 'running' && life?.took && { took: life.took }) }
 }
 
 function see(e: WishEntry, row: Container | undefined, life: Life | undefined, k: Known): Fact {
@@ -67,17 +69,18 @@ function see(e: WishEntry, row: Container | undefined, life: Life | undefined, k
 }
 
 function present(row: Container, note: Note | undefined, worn: boolean): Fact {
-  if (row.state === 'exited' && worn)
+  const error = note?.failure ?? note?.ended ?? null
+  if (row.state === 'exited')
     return fact('starting', {
-      error: { code: 'exited', message: `the container ended again and again, last with code ${row.exitCode ?? 'unknown'}; it is started again later` },
+      error: worn ? endedWith(row, 'as before, again and again: it is started later') : (note?.failure ?? endedWith(row, 'it is started again')),
     })
-  if (row.state === 'paused') return fact('paused', { endpoint: note?.endpoint ?? null })
-  if (row.state === 'running' && note?.endpoint) return fact('running', { endpoint: note.endpoint })
-  return fact('starting', { progress: note?.progress ?? null, error: note?.failure ?? null })
+  if (row.state === 'paused') return fact('paused', { endpoint: note?.endpoint ?? null, error })
+  if (row.state === 'running' && note?.endpoint) return fact('running', { endpoint: note.endpoint, error })
+  return fact('starting', { progress: note?.progress ?? null, error })
 }
 
 function absent(e: WishEntry, note: Note | undefined, life: Life | undefined, working: boolean, k: Known): Fact {
-  if (working) return fact(note?.phase ?? 'creating', { progress: note?.progress ?? null })
+  if (working) return fact(note?.phase ?? 'creating', { progress: note?.progress ?? null, endpoint: note?.phase === 'paused' ? note.endpoint : null })
   if (life?.stage === 'made') return fact('starting', { error: k.engineOk ? MISSING : AWAY })
   if (!k.engineOk && !life && e.kind === 'container' && e.desired === 'run') return failed(AWAY)
   return fact('none')

@@ -12,6 +12,7 @@ export class Sight {
   #doubts = new Set<Key>()
   #absentSince = new Map<Key, number>()
   foreign = 0
+  foreignGpus: ReadonlySet<string> = new Set()
   engine: { ok: boolean; message: string } = { ok: false, message: 'the engine was not asked yet' }
 
   /** null: the engine was never seen. */
@@ -58,12 +59,13 @@ export class Sight {
   async look(driver: Driver, owner: Owner, signal: AbortSignal): Promise<void> {
     this.#touched = new Set()
     const settling = new Set(this.#doubts)
-    const { containers, foreign } = await driver.list(owner, signal)
+    const { containers, foreign, foreignGpus } = await driver.list(owner, signal)
     for (const key of settling) this.#doubts.delete(key)
     const seen = containers.filter((c) => !this.#touched.has(keyOf(c)))
     const own = [...(this.#rows ?? [])].filter(([key]) => this.#touched.has(key)).map(([, c]) => c)
     this.#rows = new Map([...seen, ...own].map((c) => [keyOf(c), c]))
     this.foreign = foreign
+    this.foreignGpus = new Set(foreignGpus)
     this.engine = { ok: true, message: '' }
   }
 }

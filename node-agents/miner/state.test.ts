@@ -92,9 +92,9 @@ describe('seq', () => {
 describe('memory', () => {
   it('remembers what became of a container, and which acts were executed', async () => {
     const { memory } = await open()
-    await memory.making(subject, { restart_n: 2, keys_n: 3 })
+    await memory.making(subject, { restart_n: 2, keys_n: 3, keys: ['SHA256:a'], expires_at_ms: 5 })
     await memory.made(subject)
-    expect((await open()).memory.lives.get(keyOf(subject))).toMatchObject({ stage: 'made', restart_n: 2, keys_n: 3 })
+    expect((await open()).memory.lives.get(keyOf(subject))).toMatchObject({ stage: 'made', restart_n: 2, keys_n: 3, keys: ['SHA256:a'], expires_at_ms: 5 })
     await memory.ended(subject, { code: 'exited', message: 'x' })
     expect((await open()).memory.failureOf(subject)).toEqual({ code: 'exited', message: 'x' })
   })
@@ -102,7 +102,7 @@ describe('memory', () => {
   it('has every change on disk when its promise resolves, however many come at once', async () => {
     const { memory } = await open()
     const many = Array.from({ length: 50 }, (_, i) => ({ ...subject, incarnation: i + 1 }))
-    await Promise.all(many.map((s) => memory.making(s, { restart_n: 0, keys_n: 0 })))
+    await Promise.all(many.map((s) => memory.making(s, { restart_n: 0, keys_n: 0, keys: null, expires_at_ms: null })))
     expect((await open()).memory.lives.size).toBe(50)
     await Promise.all(
       many.map(async (s) => {

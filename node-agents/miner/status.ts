@@ -3,6 +3,7 @@ import { PHASES, PROTOCOL } from '../../schema/index.ts'
 import { VERSION } from '../core/version.ts'
 import { news } from './agent.ts'
 import type { Agent } from './assemble.ts'
+import type { Key } from './key.ts'
 
 const time = z.iso.datetime()
 
@@ -48,6 +49,11 @@ export const agentStatus = z.object({
 })
 export type AgentStatus = z.infer<typeof agentStatus>
 
+function split(key: Key): { id: string; incarnation: number } {
+  const [id = '', incarnation] = key.split('/')
+  return { id, incarnation: Number(incarnation) }
+}
+
 const iso = (ms: number) => new Date(ms).toISOString()
 
 /** Everything an operator may ask of a running agent. No secret is in it. */
@@ -70,7 +76,11 @@ export function statusOf(agent: Agent, hotkey: string, url: string): AgentStatus
     wish: hold.wish && { epoch: hold.wish.epoch, version: hold.wish.version, fresh: hold.fresh },
     engine: tools.sight.engine,
     containers: containersOf(agent),
-    unexplained: [],
+    unexplained: tools.unexplained.candidates.map(({ key, sinceMs, goesAtMs }) => ({
+      ...split(key),
+      since: iso(sinceMs),
+      goes_at: goesAtMs === null ? null : iso(goesAtMs),
+    })),
     foreign: tools.sight.foreign,
   }
 }

@@ -32,6 +32,8 @@ export type SyncDeps = {
   /** What a report would say now. */
   news: () => News
   onWish: () => void
+  /** A sync that carried everything was answered. */
+  onFull: () => void
   log: Log
 }
 
@@ -103,7 +105,7 @@ export class Sync {
   }
 
   async #once(signal: AbortSignal): Promise<void> {
-    const { clock, control, hold, time, onWish } = this.#d
+    const { clock, control, hold, time, onWish, onFull } = this.#d
     const full = clock.monotonicMs() >= this.#fullAt
     this.#dueAt = Infinity // a "go" from here on may be about what this request does not see
     const report = await this.#d.report(full)
@@ -112,6 +114,7 @@ export class Sync {
     if (full) this.#fullAt = clock.monotonicMs() + (report.facts ? FULL_MS * (1 + FULL_SPREAD * (2 * Math.random() - 1)) : POLL_MS)
     const news = await hold.take(jws)
     if (hold.wish) time.anchor(hold.wish.issuedAtMs)
+    if (report.facts) onFull()
     this.#due(this.#interval())
     if (news) onWish()
     this.changed()

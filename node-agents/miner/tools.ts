@@ -6,6 +6,7 @@ import type { Book } from './book.ts'
 import type { Memory } from './memory.ts'
 import type { PortRange } from './ports-range.ts'
 import type { Sight } from './sight.ts'
+import type { Unexplained } from './unexplained.ts'
 
 /** What the hands of the agent work with. */
 export type Tools = {
@@ -16,6 +17,7 @@ export type Tools = {
   book: Book
   memory: Memory
   sight: Sight
+  unexplained: Unexplained
   /** Which engine the containers are on. */
   engineOf: { known: () => string | null; keep: (id: string) => Promise<void> }
   /** How long a container must not be seen before it counts as lost. */
@@ -26,6 +28,8 @@ export type Tools = {
   ports: PortRange
   simulated: boolean
   sign: (bytes: Uint8Array) => string
+  /** Told of every step that ended; set by whoever wants to know. */
+  onStep?: (step: { kind: string; outcome: 'done' | 'failed' | 'given up'; seconds: number }) => void
   /** Called after every change a report could show. */
   changed: () => void
 }
@@ -40,6 +44,15 @@ export function welcome(t: Tools, c: Container): void {
   const endpoint = { host, port: c.port, user: USER, host_key: c.hostKey, signature: t.sign(statement) }
   t.book.write(c, { endpoint, phase: null, progress: null, failure: null })
   t.changed()
+}
+
+/** By SIGKILL: the kernel, short of memory, or somebody on the host. */
+const KILLED = 137
+
+/** How a container ended, in words its tenant may read. @param then what follows from it */
+export function endedWith({ exitCode }: Pick<Container, 'exitCode'>, then: string): Failure {
+  const how = exitCode === KILLED ? `${KILLED} (killed: out of memory, or by hand)` : (exitCode ?? 'unknown')
+  return { code: 'exited', message: `the container ended with code ${how}; ${then}` }
 }
 
 /** Any error as a failure of one container, in words a client may read. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CompactSign, generateKeyPair } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { encodeHotkey, JWS_TYPE, makeId } from '../../schema/index.ts'
+import { encodeHotkey, JWS_TYPE, makeId, PROTOCOL } from '../../schema/index.ts'
 import { FakeEdge } from '../../test/support/fake-edge.ts'
 import { acceptIdentity, type KnownEdge } from './identity.ts'
 import { verifyWish } from './wish.ts'
@@ -48,7 +48,7 @@ describe('a wish', () => {
     ['another edge', { iss: encodeHotkey(randomBytes(32)) }, 'other_edge'],
     ['an older version', { epoch: 2, version: 4 }, 'older'],
     ['an older epoch with a higher version', { epoch: 1, version: 999 }, 'older'],
-    ['a newer protocol', { protocol: 2 }, 'newer_protocol'],
+    ['a newer protocol', { protocol: PROTOCOL + 1 }, 'newer_protocol'],
     ['no version', { version: undefined }, 'garbage'],
     ['no list', { allocations: null }, 'garbage'],
   ])('for %s is refused', async (_, change, code) => {

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { allocationId, JWS_TYPE, PROTOCOL, traceId, wish, wishEntry, type WishEntry } from '../../schema/index.ts'
 import { reason } from '../core/mistake.ts'
 import { openJws, type KnownEdge } from './identity.ts'
+import { type Key, keyOf } from './key.ts'
 
 /** An entry this agent does not understand. It is answered, never executed, and nothing of it is removed. */
 const unreadable = z.object({
@@ -14,6 +15,9 @@ export type Unreadable = z.infer<typeof unreadable>
 
 /** A wish that was verified, and so may be acted on. */
 export type HeldWish = { epoch: number; version: number; issuedAtMs: number; entries: WishEntry[]; unreadable: Unreadable[]; jws: string }
+
+/** Every container a wish speaks of, also in words this agent does not know. */
+export const mentionedBy = (wish: HeldWish | null): Set<Key> => new Set([...(wish?.entries ?? []), ...(wish?.unreadable ?? [])].map(keyOf))
 
 const REFUSALS = ['garbage', 'unknown_key', 'other_edge', 'other_hotkey', 'other_install', 'newer_protocol', 'older'] as const
 export type WishRefusal = (typeof REFUSALS)[number]
