@@ -52,13 +52,16 @@ export function newIdempotencyKey(): string {
   return `cli-${randomUUID()}`
 }
 
+/** For a POST that changes nothing more when it is sent twice, such as an act on a rental. */
+export const REPEATABLE = { fetch: (input: string | URL | Request, init?: RequestInit) => patiently(input, init, true) }
+
 /** Tries again while that can change something and can do no harm. Throws `Refused` or `Failure`. */
-async function patiently(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+async function patiently(input: string | URL | Request, init?: RequestInit, again = repeatable(init)): Promise<Response> {
   for (const pauseMs of PAUSES_MS) {
     try {
       return await once(input, init)
     } catch (error) {
-      const waitMs = retryIn(error, repeatable(init), pauseMs)
+      const waitMs = retryIn(error, again, pauseMs)
       if (waitMs === null) throw error
       await sleep(waitMs)
     }
@@ -91,10 +94,15 @@ async function send(input: string | URL | Request, init?: RequestInit): Promise<
   try {
     return await fetch(input, { ...init, redirect: 'error', signal: AbortSignal.timeout(ANSWER_MS) })
   } catch (error) {
-    const { origin } = new URL(input instanceof Request ? input.url : input)
-    const cause = error instanceof Error ? (error.cause ?? error) : error
-    throw new Unanswered(`the edge at ${origin} does not answer: ${describe(cause)}. Is the address right (COMPUTE_URL, compute login), is it running?`, error)
+    throw unanswered(input instanceof Request ? input.url : input, error)
   }
+}
+
+/** What a request that failed on the way says. */
+export function unanswered(url: string | URL, error: unknown): Failure {
+  const { origin } = new URL(url)
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  return new Unanswered(`the edge at ${origin} does not answer: ${describe(cause)}. Is the address right (COMPUTE_URL, compute login), is it running?`, error)
 }
 
 /** Node's connection errors over several addresses have an empty message. */
@@ -102,7 +110,8 @@ function describe(cause: unknown): string {
   return cause instanceof AggregateError ? cause.errors.map(reason).join(', ') : reason(cause)
 }
 
-function refusal(response: Response, text: string): Error {
+/** What an answer that is no success says: `Refused` in the edge's words, or a `Failure`. */
+export function refusal(response: Response, text: string): Error {
   const { origin } = new URL(response.url)
   const unknown = (cause: unknown) => {
     const message = `${origin} answered HTTP ${response.status} and not as an edge does. Is the address right?`

@@ -1,8 +1,10 @@
 import { Command, CommanderError } from 'commander'
 import { Mistake, reason } from '../core/mistake.ts'
 import { Failure, Refused } from './client.ts'
+import { actCommands } from './commands/acts.ts'
 import { adminCommands } from './commands/admin.ts'
 import { allocationCommands } from './commands/allocations.ts'
+import { eventCommand } from './commands/events.ts'
 import { loginCommand } from './commands/login.ts'
 import { marketCommands } from './commands/market.ts'
 import { sshCommand } from './commands/ssh.ts'
@@ -24,7 +26,9 @@ export function makeProgram(io: Io): Command {
   marketCommands(program, io)
   upCommand(program, io)
   allocationCommands(program, io)
+  actCommands(program, io)
   sshCommand(program, io)
+  eventCommand(program, io)
   adminCommands(program, io)
   loginCommand(program, io)
   pointToHelp(program, 'compute')

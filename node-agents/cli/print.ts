@@ -8,16 +8,19 @@ const clean = (text: string) => text.replace(CONTROL, '?')
 
 /** Columns wide enough for their content, two spaces apart; no trailing spaces. */
 export function table(head: string[], rows: string[][]): string {
-  const all = [head, ...rows].map((row) => row.map((cell) => clean(cell).replace(/\s+/g, ' ')))
+  const all = [head, ...rows].map((row) => row.map(oneLine))
   const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)))
-  return all
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  return all.map((row) => tableRow(row, widths)).join('\n')
+}
+
+const oneLine = (text: string) => clean(text).replace(/\s+/g, ' ')
+
+/** One row of a table whose widths are known before its content is. */
+export function tableRow(cells: string[], widths: number[]): string {
+  return cells
+    .map((cell, i) => oneLine(cell).padEnd(widths[i] ?? 0))
+    .join('  ')
+    .trimEnd()
 }
 
 /** "name: value" lines, values aligned; a null value leaves its line out. */
@@ -61,6 +64,8 @@ const OPTIONS: Record<string, string> = {
   env: '--env',
   init: '--init',
   lease_hours: '--hours',
+  after: '--after',
+  'Last-Event-ID': '--after',
   name: '--name',
   tenant: '--tenant',
   scopes: '--scope',
@@ -75,6 +80,8 @@ const FIXES: Partial<Record<ProblemCode, string>> = {
   no_capacity: 'See what is free with: compute gpus. Then ask for less or for another model, or try again later.',
   image_not_offered: 'Name another image with --image; compute gpus shows what miners offer.',
   idempotency_mismatch: 'Leave --idempotency-key out, or give a new one.',
+  conflict: 'compute show ID says how it is now.',
+  unsupported_by_miner: 'Its operator must upgrade the agent; compute miners shows versions. A new rental can go to another miner: compute up --hotkey SS58.',
   not_found: 'compute ls shows what is yours.',
   rate_limited: 'Try again later.',
   database_unavailable: 'Try again in a minute; compute retried already.',

@@ -13,10 +13,22 @@ export function hardware({ gpus, simulated }: AllocationView): string {
   return (models.join(', ') || 'none') + (simulated ? ' (simulated)' : '')
 }
 
-function progressText({ progress }: AllocationView): string | null {
+const megabytes = (bytes: number) => Math.round(bytes / 1_000_000)
+
+/** How far it has come up; of a pull every byte counts twice, as it is fetched and as it is unpacked. */
+export function progressText({ progress }: Pick<AllocationView, 'progress'>): string | null {
   if (!progress) return null
   const { stage, current, total } = progress
-  return total === null ? stage : `${stage} ${Math.floor((100 * current) / Math.max(total, 1))} %`
+  const share = total === null ? '' : ` ${Math.floor((100 * current) / Math.max(total, 1))} %`
+  if (stage !== 'pull') return stage + share
+  return `pull${share} (${megabytes(current)}${total === null ? '' : ` of ${megabytes(total)}`} MB fetched and unpacked)`
+}
+
+/** The state and what there is to know about it. */
+function stateText({ id, state, desired, end_reason }: AllocationView): string {
+  if (end_reason) return `${state} (${end_reason})`
+  if (state === 'paused') return desired === 'pause' ? `paused (go on: compute resume ${id})` : 'paused (asked to resume)'
+  return state === 'running' && desired === 'pause' ? 'running (asked to pause)' : state
 }
 
 const address = ({ endpoint }: AllocationView) => (endpoint ? `${endpoint.user}@${endpoint.host}:${endpoint.port}` : null)
@@ -25,13 +37,15 @@ const failed = ({ error }: AllocationView) => error && `${error.code}: ${error.m
 
 /** All a person wants to know of one allocation. */
 export function allocationText(view: AllocationView, nowMs: number): string {
-  const { id, name, state, hotkey, image, endpoint, tried, created_at, expires_at, ended_at, end_reason, trace_id } = view
+  const { id, name, state, hotkey, image, endpoint, tried, created_at, expires_at, ended_at, trace_id, unreachable_since, degraded } = view
   const live = !OVER.has(state)
   return details([
     ['id', id],
     ['name', name],
-    ['state', end_reason ? `${state} (${end_reason})` : state],
+    ['state', stateText(view)],
     ['progress', live ? progressText(view) : null],
+    ['unreachable', live && unreachable_since ? `since ${unreachable_since}: its miner does not answer; what runs there runs on` : null],
+    ['degraded', live && degraded ? 'a GPU of it is missing from what its host reports' : null],
     ['error', failed(view)],
     ['gpus', hardware(view)],
     ['image', image],

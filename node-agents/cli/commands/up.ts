@@ -5,7 +5,7 @@ import { defaultKey, readKey, type SshKey } from '../keys.ts'
 import { apiOf, type Common, type Io, JSON_OPTION, show } from '../io.ts'
 import { remember } from '../memory.ts'
 import { type Asked, number, request } from '../request.ts'
-import { allocationText, fetchAllocation } from './allocations.ts'
+import { allocationText, fetchAllocation, progressText } from './allocations.ts'
 
 type Options = Common & Asked & { key?: string[]; wait: string; idempotencyKey?: string }
 
@@ -38,7 +38,7 @@ async function comeUp(io: Io, first: AllocationView, waitS: number, quiet: boole
   let said = ''
   for (;;) {
     const leftS = Math.ceil((deadlineMs - io.nowMs()) / 1000)
-    const line = `${view.id}: ${view.state}${view.progress ? `, ${view.progress.stage}` : ''}`
+    const line = [`${view.id}: ${view.state}`, progressText(view)].filter(Boolean).join(', ')
     if (!quiet && line !== said) io.err(line)
     said = line
     if (!COMING.has(view.state) || leftS <= 0) return view
