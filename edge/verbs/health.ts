@@ -1,9 +1,11 @@
 import type { Ctx } from '../ctx.ts'
 import { outboxLagMs, settingsOf } from '../store/numbers.ts'
 import { readBrake } from './brakes.ts'
+import { readShards, silentShards } from './shards.ts'
 
-/** Red when cron has not swept for this long, and when a webhook waits for this long past its time. */
+/** Red when cron has not swept, a shard not looked at its miners for this long, and when a webhook waits for this long past its time. */
 const SWEEP_LATE_MS = 3 * 60_000
+const SHARD_LATE_MS = 3 * 60_000
 const OUTBOX_LATE_MS = 5 * 60_000
 
 export type Check = { name: string; ok: boolean; detail: string }
@@ -14,7 +16,7 @@ export async function health(ctx: Ctx): Promise<Health> {
   const settings = await settingsOf(ctx.db).catch(unmigrated)
   const checks = [{ name: 'settings', ok: true, detail: 'complete' }, database(settings)]
   if (settings.size > 0) {
-    checks.push(sweep(settings, ctx.now()), await outbox(ctx), brake(settings), restored(settings))
+    checks.push(sweep(settings, ctx.now()), shards(settings), await outbox(ctx), brake(settings), restored(settings))
   }
   return { ok: checks.every((c) => c.ok), checks }
 }
@@ -40,6 +42,15 @@ function sweep(settings: Map<string, string>, nowMs: number): Check {
     ok,
     detail: ok ? `${age} s ago` : `${since}: see that the cron trigger "* * * * *" is deployed and what its last run logged (wrangler tail)`,
   }
+}
+
+function shards(settings: Map<string, string>): Check {
+  const all = readShards(settings.get('shards'))
+  const silent = silentShards(all, Number(settings.get('swept_at') ?? 0), SHARD_LATE_MS)
+  const watched = Object.values(all).reduce((n, s) => n + (s?.watched ?? 0), 0)
+  const what = `${silent.join(', ')} of the Hub ${silent.length === 1 ? 'does' : 'do'} not look at miners`
+  const fix = 'no rental on them is ended meanwhile. See what the Durable Object logs (wrangler tail); deploying again restarts it'
+  return { name: 'shards', ok: silent.length === 0, detail: silent.length === 0 ? `all look; they watch ${watched} miners` : `${what}: ${fix}` }
 }
 
 async function outbox(ctx: Ctx): Promise<Check> {

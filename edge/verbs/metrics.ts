@@ -2,6 +2,7 @@ import { PROTOCOL } from '../../schema/protocol.ts'
 import type { Ctx } from '../ctx.ts'
 import { numbers, type Numbered, settingsOf } from '../store/numbers.ts'
 import { readBrake } from './brakes.ts'
+import { readShards, type Shards } from './shards.ts'
 
 /** One number, for one set of labels; and what a metric is. */
 export type Sample = { labels?: Record<string, string>; value: number }
@@ -22,6 +23,9 @@ export const EDGE_METRICS = {
   compute_edge_tombstones: gauge('Containers that miners were told to stop and have not said to be gone'),
   compute_edge_placement_overdue_seconds: gauge('How long the oldest placement is past its deadline'),
   compute_edge_sweep_age_seconds: gauge('Since cron last swept'),
+  compute_edge_shard_watched: gauge('Miners that a shard of the Hub watches, as of the last sweep'),
+  compute_edge_shard_sockets: gauge('Wake sockets open at a shard, as of the last sweep'),
+  compute_edge_shard_look_age_seconds: gauge('How long before the last sweep a shard had looked at its miners'),
   compute_edge_outbox_pending: gauge('Deliveries to webhooks that wait'),
   compute_edge_outbox_lag_seconds: gauge('How long the oldest delivery is overdue'),
   compute_edge_brake_engaged: gauge('1 while a brake holds a mass change back'),
@@ -40,6 +44,7 @@ export async function metrics(ctx: Ctx): Promise<Metric[]> {
   const by = (name: string, label: string) => rows.filter((r) => r.name === name).map((r) => ({ labels: { [label]: r.label }, value: r.value }))
   const brake = readBrake(settings.get('brake'))
   const sweptAt = settings.get('swept_at')
+  const shards = readShards(settings.get('shards'))
   const values: Record<EdgeMetric, Sample[]> = {
     compute_edge_info: [{ labels: { environment: ctx.config.ENVIRONMENT, netuid: String(ctx.config.NETUID), protocol: String(PROTOCOL) }, value: 1 }],
     compute_edge_allocations: by('allocations', 'state'),
@@ -50,6 +55,9 @@ export async function metrics(ctx: Ctx): Promise<Metric[]> {
     compute_edge_tombstones: [{ value: sum('tombstones') }],
     compute_edge_placement_overdue_seconds: [{ value: seconds(sum('overdue')) }],
     compute_edge_sweep_age_seconds: sweptAt === undefined ? [] : [{ value: seconds(nowMs - Number(sweptAt)) }],
+    compute_edge_shard_watched: ofShards(shards, (s) => s.watched),
+    compute_edge_shard_sockets: ofShards(shards, (s) => s.sockets),
+    compute_edge_shard_look_age_seconds: ofShards(shards, (s) => (s.looked_at > 0 ? seconds(Math.max(0, Number(sweptAt) - s.looked_at)) : null)),
     compute_edge_outbox_pending: [{ value: sum('outbox_pending') }],
     compute_edge_outbox_lag_seconds: [{ value: seconds(sum('outbox_lag')) }],
     compute_edge_brake_engaged: [{ value: brake && brake.releasedMs === null ? 1 : 0 }],
@@ -63,4 +71,11 @@ export async function metrics(ctx: Ctx): Promise<Metric[]> {
 function free(rows: Numbered[]): Sample[] {
   const claimed = new Map(rows.filter((r) => r.name === 'gpus_claimed').map((r) => [r.label, r.value]))
   return rows.filter((r) => r.name === 'gpus').map((r) => ({ labels: { model: r.label }, value: r.value - (claimed.get(r.label) ?? 0) }))
+}
+
+function ofShards(shards: Shards, value: (s: NonNullable<Shards[string]>) => number | null): Sample[] {
+  return Object.entries(shards).flatMap(([shard, s]) => {
+    const v = s && value(s)
+    return v === null ? [] : [{ labels: { shard }, value: v }]
+  })
 }
