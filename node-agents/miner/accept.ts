@@ -9,6 +9,8 @@ export type Allowed = {
   memoryMb: number
   diskMb: number
   diskFreeMb: number
+  /** What of it stays free in any case. */
+  diskReserveMb: number
 }
 
 const PIDS = 32_768
@@ -35,7 +37,8 @@ export function accept({ image, gpus, limits }: WishRun, a: Allowed, foreignGpus
   if (strange) return no('gpu_unavailable', `this host has no GPU ${strange}`)
   const lent = gpus.find((g) => foreignGpus.has(g))
   if (lent) return no('gpu_unavailable', `GPU ${lent} is held by another agent on this host`)
-  if (a.diskFreeMb < FLOOR_MB) return no('disk_full', `this host has ${a.diskFreeMb} MB of disk left`)
+  if (a.diskFreeMb < Math.max(FLOOR_MB, a.diskReserveMb))
+    return no('disk_full', `this host has ${a.diskFreeMb} MB of disk left, and ${Math.ceil(Math.max(FLOOR_MB, a.diskReserveMb))} MB stay reserved`)
   // Every GPU is in one container at most, so shares by GPU bound their sum too, whatever the edge says.
   const part = gpus.length / known.size
   return (

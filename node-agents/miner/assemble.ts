@@ -11,6 +11,7 @@ import { Workers } from './apply.ts'
 import { Book } from './book.ts'
 import type { MinerConfig } from './config.ts'
 import { HostWatch } from './facts.ts'
+import { Guard } from './guard.ts'
 import { Hold } from './hold.ts'
 import { type Prepull, TenantPulls } from './prepull.ts'
 import { Pulse } from './pulse.ts'
@@ -26,7 +27,7 @@ import { mentionedBy } from './wish.ts'
 export type Given = { config: MinerConfig; driver: Driver; signer: Signer; state: State; log: Log; signal: AbortSignal }
 
 /** The parts of one agent, put together and not yet running. */
-export type Agent = Parts & { sync: Sync; pulse: Pulse; prepull: Prepull; looks: Trigger; wake: WakeOptions; met: Gate; registered: Gate }
+export type Agent = Parts & { sync: Sync; pulse: Pulse; prepull: Prepull; guard: Guard; looks: Trigger; wake: WakeOptions; met: Gate; registered: Gate }
 
 /** Puts an agent together. Nothing is asked of anybody yet. */
 export function assemble({ config, driver, signer, state, log, signal }: Given): Agent {
@@ -73,7 +74,8 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
     onDown: () => sync.socketDown(),
   }
   const prepull = { driver, clock, images: config.images, tenants, onPulled, log }
-  return { ...parts, sync, pulse, prepull, looks, wake, met, registered }
+  const guard = new Guard({ tools, hold, workers, onRelease: () => looks.kick(), diskReserveGb: config.diskReserveGb })
+  return { ...parts, sync, pulse, prepull, guard, looks, wake, met, registered }
 }
 
 function edgeOf(state: State): string {

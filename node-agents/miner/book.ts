@@ -11,6 +11,8 @@ export type Note = {
   progress: Progress | null
   /** A trouble that did not end the container. */
   failure: Failure | null
+  /** Why the guard of the disk keeps it frozen, whatever the wish says. */
+  held: Failure | null
   /** Set once its SSH server answered. */
   endpoint: Endpoint | null
   /** Restarts in quick succession, and when the last one was (monotonic ms). */
@@ -24,7 +26,7 @@ export type Note = {
 
 export type Notes = ReadonlyMap<Key, Note>
 
-const EMPTY: Note = { phase: null, progress: null, failure: null, endpoint: null, restarts: 0, restartedAt: -Infinity, ended: null, owed: null }
+const EMPTY: Note = { phase: null, progress: null, failure: null, held: null, endpoint: null, restarts: 0, restartedAt: -Infinity, ended: null, owed: null }
 const MOST_RESTARTS = 3
 /** After so many quick restarts the next one waits this long. */
 const WORN_MS = 5 * 60_000
@@ -61,6 +63,10 @@ export class Book {
       const note = this.#notes.get(key)
       if (note?.failure) this.#notes.set(key, { ...note, failure: null })
     }
+  }
+
+  held(): Set<Key> {
+    return this.#having((n) => n.held !== null)
   }
 
   ready(): Set<Key> {

@@ -20,6 +20,8 @@ export type Situation = {
   missing: ReadonlySet<Key>
   /** A restart of these is counted and not done. */
   owed: ReadonlySet<Key>
+  /** Frozen by the guard of the disk, until it lets them go. */
+  held?: ReadonlySet<Key>
   /** Not mentioned by the wish, and may be removed all the same. */
   mayGo: ReadonlySet<Key>
   /** The edge's time, or null while nobody can say: then nothing expires. */
@@ -136,7 +138,7 @@ function state(entry: WishRun, container: Container, s: Situation): Step | null 
   const key = keyOf(entry)
   const known = s.ready.has(key) ? null : ({ kind: 'adopt', container, entry } as const)
   if (container.state === 'exited') return s.worn.has(key) ? null : { kind: 'start', container }
-  if (container.state === 'paused') return entry.desired === 'run' ? { kind: 'unpause', container } : known
+  if (container.state === 'paused') return entry.desired === 'run' && !s.held?.has(key) ? { kind: 'unpause', container } : known
   return entry.desired === 'pause' ? { kind: 'pause', container } : known
 }
 

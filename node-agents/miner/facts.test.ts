@@ -11,6 +11,7 @@ const settings = {
   images: [],
   maxCpus: null,
   maxMemoryGb: null,
+  diskReserveGb: null,
   simulateGpu: { model: 'NVIDIA L4', count: 1, vramMb: 24_576 },
 }
 

@@ -6,6 +6,7 @@ import { type Clock, type Driver, DriverError } from '../core/ports.ts'
 import { Trigger } from '../core/trigger.ts'
 import type { Allowed } from './accept.ts'
 import { nvidiaGpus } from './nvidia.ts'
+import { reserveMb } from './share.ts'
 import { type Simulated, simulatedGpus } from './simulate.ts'
 
 const EVERY_MS = 60_000
@@ -20,6 +21,7 @@ export type HostSettings = {
   maxCpus: number | null
   maxMemoryGb: number | null
   simulateGpu: Simulated | null
+  diskReserveGb: number | null
 }
 
 type Look = { facts: HostFacts; diskMb: number }
@@ -94,7 +96,15 @@ export class HostWatch {
   allowed(): Allowed | null {
     if (!this.#last) return null
     const { facts, diskMb } = this.#last
-    return { images: this.#settings.images, gpus: this.#gpus, cpus: facts.cpus, memoryMb: facts.memory_mb, diskMb, diskFreeMb: facts.disk_free_mb }
+    return {
+      images: this.#settings.images,
+      gpus: this.#gpus,
+      cpus: facts.cpus,
+      memoryMb: facts.memory_mb,
+      diskMb,
+      diskFreeMb: facts.disk_free_mb,
+      diskReserveMb: reserveMb(diskMb, this.#settings.diskReserveGb),
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -26,6 +26,7 @@ function loopsOf(a: Agent, config: MinerConfig, log: Log): Loop[] {
     { name: 'sync', run: (s) => a.sync.run(s) },
     { name: 'wake', run: (s) => a.registered.passed(s).then(() => wakeLoop(a.wake, s)) },
     { name: 'reconcile', run: (s) => a.met.passed(s).then(() => reconcileLoop({ ...a, trigger: a.looks, allowed: () => a.host.allowed() }, s)) },
+    { name: 'guard', run: (s) => a.met.passed(s).then(() => a.guard.run(s)) },
     { name: 'watch', run: (s) => a.met.passed(s).then(() => watchLoop(a.tools, look, log, s)) },
     ...(config.prepull ? [{ name: 'prepull', run: (s: AbortSignal) => a.met.passed(s).then(() => prepullLoop(a.prepull, s)) }] : []),
   ]

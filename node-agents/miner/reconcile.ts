@@ -114,6 +114,7 @@ function situation(r: Reconciler): Situation {
     worn: tools.book.worn(now),
     missing: tools.sight.missingFor(made, tools.missingMs, now),
     owed: tools.book.owed(),
+    held: tools.book.held(),
     mayGo: mayGo(r),
     nowMs: time.now(),
     fresh: hold.fresh && limits !== null,

@@ -52,6 +52,7 @@ const note = (change: Partial<Note>): Note => ({
   phase: null,
   progress: null,
   failure: null,
+  held: null,
   endpoint: null,
   restarts: 0,
   restartedAt: 0,

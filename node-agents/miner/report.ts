@@ -74,7 +74,7 @@ function present(row: Container, note: Note | undefined, worn: boolean): Fact {
     return fact('starting', {
       error: worn ? endedWith(row, 'as before, again and again: it is started later') : (note?.failure ?? endedWith(row, 'it is started again')),
     })
-  if (row.state === 'paused') return fact('paused', { endpoint: note?.endpoint ?? null, error })
+  if (row.state === 'paused') return fact('paused', { endpoint: note?.endpoint ?? null, error: note?.held ?? error })
   if (row.state === 'running' && note?.endpoint) return fact('running', { endpoint: note.endpoint, error })
   return fact('starting', { progress: note?.progress ?? null, error })
 }

@@ -8,7 +8,7 @@ export type NetworkSettings = {
   prefix: string
   /** Addresses to take networks from, such as "198.18.0.0/15". */
   pool: string
-  /** How many to keep ready: making one takes longer than a start may. */
+  /** How many to make ahead: making one takes longer than a start may. */
   spares: number
 }
 
@@ -20,7 +20,7 @@ export type Lease = {
 }
 
 const TIDY_MS = 60_000
-/** A start is not slowed by making the spare of the next one. */
+/** A start is not slowed by making the spare of the next one: spares are made when nothing starts. */
 const REFILL_MS = 2000
 
 /**
@@ -84,7 +84,8 @@ export class Networks {
   async #keep(owner: Owner, name: string): Promise<void> {
     const names = this.#sparesOf(owner)
     if (names.has(name)) return
-    if (names.size < this.#s.spares) names.add(name)
+    // Twice as many as are made ahead: a spare made while one was rented out does not cost a removal when that comes back.
+    if (names.size < 2 * this.#s.spares) names.add(name)
     else await this.#engine.removeNetwork(name)
   }
 
@@ -115,7 +116,8 @@ export class Networks {
   #refillSoon(owner: Owner): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
-      this.#behind(this.#refill(owner))
+      if (this.#leased.size > 0) this.#refillSoon(owner)
+      else this.#behind(this.#refill(owner))
     }, REFILL_MS)
     timer.unref()
     this.#timers.add(timer)
