@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { silentShards } from '../../edge/verbs/shards.ts'
 import { startDatabase } from '../../local/database/server.ts'
@@ -49,6 +51,11 @@ describe('health', () => {
     const { status, body } = await health()
     expect({ status, red: body.checks.filter((c) => !c.ok) }).toEqual({ status: 200, red: [] })
     expect(body.checks.map((c) => c.name)).toEqual(['settings', 'database', 'sweep', 'shards', 'outbox', 'brake', 'restored'])
+  })
+
+  it('has every check explained on the page for operators', async () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/operate.md'), 'utf8')
+    for (const { name } of (await health()).body.checks) expect(page).toContain(`| \`${name}\``)
   })
 
   it('turns red three minutes after the last sweep', async () => {

@@ -51,7 +51,7 @@ async function listBrakes(io: Io, options: Common): Promise<void> {
 const EPOCH = `This begins a new epoch of wishes. Do it once, right after the database was restored from a backup:
   every agent takes its wish from the restored database, though it has seen newer ones;
   rentals that ended since the backup are not made anew: agents remember them, and say that they are gone;
-  rentals made since the backup are unknown to the database: agents hold them as unexplained until somebody decides (compute miner confirm).`
+  rentals made since the backup are unknown to the database: agents hold them as unexplained, where there are several until somebody decides (compute miner confirm).`
 
 async function restoreEpoch(io: Io, options: Common & { yes?: boolean }): Promise<void> {
   if (!options.json) io.err(EPOCH)
