@@ -53,7 +53,7 @@ export async function thaw(t: Tools, container: Container): Promise<void> {
 export async function restart(t: Tools, container: Container, entry: WishRun, signal: AbortSignal): Promise<void> {
   const { driver, owner, memory, book, sight } = t
   const owed = book.notes.get(keyOf(entry))?.owed ?? memory.lives.get(keyOf(entry))?.restart_n ?? 0
-  book.write(container, { phase: 'starting', progress: { stage: 'banner', current: 0, total: null }, endpoint: null, owed })
+  book.write(container, { phase: 'starting', progress: { stage: 'banner', current: 0, total: null }, owed })
   try {
     await memory.restarting(container, entry.restart_n)
   } catch (error) {
@@ -62,6 +62,7 @@ export async function restart(t: Tools, container: Container, entry: WishRun, si
   }
   t.changed()
   await driver.stop(owner, container)
+  book.write(container, { endpoint: null })
   sight.put({ ...container, state: 'exited' })
   await driver.start(owner, container)
   book.write(container, { owed: null, restarts: 0, ended: null })

@@ -108,7 +108,7 @@ export class Workers {
     const said = failure.code === 'init_failed' ? {} : { err: error } // the output of a tenant's command may show its variables
     log.warn({ step: step.kind, ...describe(step), code: failure.code, ...said }, 'step failed')
     if (step.kind === 'run') return this.#remember(memory.ended(subject, failure))
-    book.write(subject, { failure })
+    book.write(subject, { failure, phase: null, progress: null })
     this.#t.changed()
     await rest(clock, COOLDOWN_MS, signal)
   }

@@ -153,6 +153,12 @@ const cases: [name: string, given: Given, steps: string[]][] = [
     { entries: [run(1, { desired: 'stop', restart_n: 5, keys_n: 5 })], containers: [container(1)], ...made(1) },
     ['remove 1 stop'],
   ],
+  [
+    'an act does not wait for an answer',
+    { entries: [run(1, { restart_n: 1 })], containers: [container(1)], ...made(1), inFlight: [flight(1, 'adopt')] },
+    ['cancel 1'],
+  ],
+  ['but for all other work', { entries: [run(1, { restart_n: 1 })], containers: [container(1)], ...made(1), inFlight: [flight(1, 'rekey')] }, []],
   ['a stop cancels an act', { entries: [tombstone(1)], containers: [container(1)], inFlight: [flight(1, 'restart')] }, ['cancel 1']],
   ['held long enough: removed', { containers: [container(1), container(2)], mayGo: new Set<Key>([keyOf(run(2))]) }, ['remove 2 unexplained']],
   [

@@ -80,9 +80,12 @@ export const isExpired = (e: WishEntry, nowMs: number | null): boolean => e.kind
 /** Whether nothing of this entry may be there. */
 export const isOver = (e: WishEntry, nowMs: number | null): boolean => e.kind === 'tombstone' || e.desired === 'stop' || isExpired(e, nowMs)
 
+/** A stop ends all work but a removal; an act does not wait for an SSH server that may never answer. */
 function cancel(e: WishEntry, s: Situation): Step[] {
-  if (!isOver(e, s.nowMs)) return []
-  const hit = s.inFlight.find((f) => f.allocation === e.id && f.incarnation === e.incarnation && f.kind !== 'remove' && !f.cancelled)
+  const over = isOver(e, s.nowMs)
+  if (!over && !isDue(e, s.lives.get(keyOf(e)))) return []
+  const ends = (f: InFlight) => (over ? f.kind !== 'remove' : f.kind === 'adopt')
+  const hit = s.inFlight.find((f) => f.allocation === e.id && f.incarnation === e.incarnation && ends(f) && !f.cancelled)
   return hit ? [{ kind: 'cancel', allocation: hit.allocation, incarnation: hit.incarnation }] : []
 }
 
@@ -124,6 +127,9 @@ function keep(e: WishEntry, container: Container | undefined, s: Situation): Ste
   const step = act(e, container, life, s) ?? state(e, container, s)
   return step ? [step] : []
 }
+
+const isDue = (e: WishEntry, life: Life | undefined) =>
+  e.kind === 'container' && life !== undefined && !life.unsure && (e.restart_n > life.restart_n || e.keys_n > life.keys_n)
 
 /** One-shot acts, by their counters. A restart comes first: it also helps where nothing answers any more. Without counters there is no act. */
 function act(entry: WishRun, container: Container, life: Life | undefined, s: Situation): Step | null {

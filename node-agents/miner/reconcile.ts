@@ -130,6 +130,7 @@ function untilNext({ hold, time, tools }: Reconciler): number {
   const now = time.now()
   const every = tools.sight.misses ? Math.min(EVERY_MS, tools.missingMs) : EVERY_MS
   if (now === null) return every
-  const ends = (hold.wish?.entries ?? []).flatMap((e) => (e.kind === 'container' && !isOver(e, now) ? [e.expires_at_ms - now] : []))
-  return Math.max(0, Math.min(every, ...ends))
+  const agreed = (tools.sight.containers ?? []).map((c) => tools.memory.lives.get(keyOf(c))?.expires_at_ms ?? Infinity).filter((end) => end > now)
+  const ends = (hold.wish?.entries ?? []).flatMap((e) => (e.kind === 'container' && !isOver(e, now) ? [e.expires_at_ms] : []))
+  return Math.max(0, Math.min(every, ...[...agreed, ...ends].map((end) => end - now)))
 }

@@ -62,7 +62,7 @@ function factOf(e: WishEntry, row: Container | undefined, k: Known): AllocationF
 function see(e: WishEntry, row: Container | undefined, life: Life | undefined, k: Known): Fact {
   const note = k.notes.get(keyOf(e))
   const working = k.inFlight.some((f) => f.allocation === e.id && f.incarnation === e.incarnation)
-  if (isOver(e, k.nowMs)) return fact(row || working || !k.sure(keyOf(e)) ? 'stopping' : 'gone')
+  if (isOver(e, k.nowMs)) return row || working || !k.sure(keyOf(e)) ? fact('stopping', { error: note?.failure ?? null }) : fact('gone')
   if (life?.stage === 'ended' && life.failure) return failed(life.failure)
   if (row && !(working && note?.phase)) return present(row, note, k.worn.has(keyOf(e)))
   return absent(e, note, life, working, k)

@@ -62,6 +62,12 @@ export class MemoryEngine {
     this.#changed()
   }
 
+  /** Its SSH server dies and the container runs on. */
+  async mute(allocation: string): Promise<void> {
+    const row = this.row(allocation)
+    if (row) await this.#quiet(row)
+  }
+
   /** The container is gone behind everybody's back. */
   async vanish(allocation: string): Promise<void> {
     for (const [key, row] of this.#rows) {
@@ -90,7 +96,8 @@ export class MemoryEngine {
       list: async (owner) => {
         const mine = this.rows.filter((r) => same(r.owner, owner))
         const containers = mine.map(({ owner: _o, spec: _s, server: _r, sockets: _k, sessionsEnded: _e, ...c }) => c)
-        return this.#here({ containers, foreign: this.#rows.size - mine.length, foreignGpus: [] })
+        const others = this.rows.filter((r) => !mine.includes(r))
+        return this.#here({ containers, foreign: others.length, foreignGpus: others.filter((r) => r.state !== 'exited').flatMap((r) => r.gpus) })
       },
       installs: async ({ edge, hotkey }) =>
         this.#here([...new Set(this.rows.filter((r) => r.owner.edge === edge && r.owner.hotkey === hotkey).map((r) => r.owner.install))]),
