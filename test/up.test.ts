@@ -157,6 +157,8 @@ describe.skipIf(!engine)('npm start in a folder with rentals of another driver',
 })
 
 describe('npm start -- --demo', () => {
+  const acts = ['pause', 'resume', 'rekey', 'extend', 'restart', 'kill -9', 'recover']
+  const STEPS = ['start', 'register', 'allocate', 'ssh', ...acts, 'release', 'stop']
   const docker = { DOCKER_HOST: process.env['DOCKER_HOST'] ?? '' }
   const demo = (env: Record<string, string>, ...args: string[]) => run('local/main.ts', ['--demo', ...args], { TMPDIR: folder, ...env })
 
@@ -164,7 +166,7 @@ describe('npm start -- --demo', () => {
     expect({ code, err }).toEqual({ code: 0, err: '' })
     const last = JSON.parse(out.trim().split('\n').at(-1) ?? '') as { steps: Record<string, number> }
     expect(last).toMatchObject({ demo: 'ok', driver })
-    expect(Object.keys(last.steps)).toEqual(['start', 'register', 'allocate', 'ssh', 'release', 'stop'])
+    expect(Object.keys(last.steps)).toEqual(STEPS)
     expect(await readdir(folder)).toEqual([])
   }
 
