@@ -10,8 +10,8 @@ import type { State } from './state.ts'
 /** How long the first facts may take before a known miner syncs without them. */
 const FACTS_MS = 15_000
 const LOOK_MS = 20
-/** A key to come is shown well before it signs: look often enough to know it by then. */
-const IDENTITY_MS = 3600_000
+/** A key to come is shown a day before it signs: look often enough to know it by then, and within the seven requests of an idle hour. */
+const IDENTITY_MS = 2 * 3600_000
 
 export type SessionDeps = {
   control: Control
