@@ -25,7 +25,7 @@ describe.skipIf(!engine)('with containers', () => {
   const rows = (['engine', 'agent'] as const).flatMap((victim) =>
     ACTS.flatMap((act) => engineSteps(act, victim).map((step) => ({ act, victim, when: step.when, step }))),
   )
-  test.each(rows.filter((r) => r.act === 'allocate' || r.act === 'release'))('$act: the $victim dies $when', { timeout: 120_000 }, async ({ act, step }) => {
+  test.each(rows)('$act: the $victim dies $when', { timeout: 120_000 }, async ({ act, step }) => {
     onTestFailed(async () => console.error(await market.logs()))
     await walk.through(acts[act], step)
   })

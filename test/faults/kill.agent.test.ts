@@ -1,0 +1,3 @@
+import { killedAtEveryStep } from './table.ts'
+
+killedAtEveryStep('agent')
