@@ -7,7 +7,22 @@ import { driverError, givenUp, statusOf, textOf } from './errors.ts'
 export type CreateOptions = Docker.ContainerCreateOptions
 export type NetworkOptions = Docker.NetworkCreateOptions
 /** `NetworkMode`: name of the network it was made for. */
-export type Row = Pick<Docker.ContainerInfo, 'Id' | 'Labels' | 'State' | 'Status'> & { HostConfig?: { NetworkMode?: string | undefined } }
+export type Row = Pick<Docker.ContainerInfo, 'Id' | 'Labels' | 'State' | 'Status'> & { HostConfig?: { NetworkMode?: string | undefined } } & {
+  /** See `withOom`. */ oomKilled?: boolean
+}
+/** What the engine says of itself, as far as we read it. */
+export type EngineFacts = {
+  ID: string
+  ServerVersion: string
+  SecurityOptions: string[] | null
+  DockerRootDir: string
+  LiveRestoreEnabled?: boolean
+  CgroupVersion?: string
+  CgroupDriver?: string
+  KernelVersion?: string
+  Runtimes?: Record<string, unknown>
+  Driver?: string
+}
 export type Filters = Record<string, string[]>
 
 /** Milliseconds. Starting waits for GPU hooks, removing for a tree of files. */
@@ -55,16 +70,24 @@ export function connect(socket?: string) {
 
 function images(docker: Docker) {
   return {
-    info: (signal?: AbortSignal) =>
-      ask(DEADLINE.ask, signal, (abortSignal) =>
-        get<{ ID: string; ServerVersion: string; SecurityOptions: string[] | null; DockerRootDir: string }>(docker, '/info', abortSignal),
-      ),
+    info: (signal?: AbortSignal) => ask(DEADLINE.ask, signal, (abortSignal) => get<EngineFacts>(docker, '/info', abortSignal)),
 
     /** Environment an image brings along ("NAME=value"), or null when the image is not here. */
     imageEnv: (reference: string, signal?: AbortSignal) =>
       ask(DEADLINE.ask, signal, async (abortSignal) => {
         try {
           return (await get<Docker.ImageInspectInfo>(docker, `/images/${reference}/json`, abortSignal)).Config.Env ?? []
+        } catch (error) {
+          unless([404])(error)
+          return null
+        }
+      }),
+
+    /** By which digests a registry knows an image ("name@sha256:…"): none when it was made here; null when it is not here. */
+    imageDigests: (reference: string, signal?: AbortSignal): Promise<string[] | null> =>
+      ask(DEADLINE.ask, signal, async (abortSignal) => {
+        try {
+          return (await get<Docker.ImageInspectInfo>(docker, `/images/${reference}/json`, abortSignal)).RepoDigests ?? []
         } catch (error) {
           unless([404])(error)
           return null
@@ -108,6 +131,17 @@ function containers(docker: Docker) {
       ask(DEADLINE.ask, signal, async (abortSignal) => {
         const { Id, Config, State, HostConfig } = await docker.getContainer(name).inspect({ abortSignal })
         return { Id, Labels: Config.Labels, State: State.Status, Status: '', HostConfig }
+      }),
+
+    /** Whether anything in it was ever killed for lack of memory; null: it is not there. */
+    oomKilled: (id: string, signal?: AbortSignal): Promise<boolean | null> =>
+      ask(DEADLINE.ask, signal, async (abortSignal) => {
+        try {
+          return (await docker.getContainer(id).inspect({ abortSignal })).State.OOMKilled
+        } catch (error) {
+          unless([404])(error)
+          return null
+        }
       }),
 
     /** Unpacks a tar at /. */
@@ -193,6 +227,14 @@ function networks(docker: Docker) {
     /** Names. */
     networks: (label: string[], signal?: AbortSignal): Promise<string[]> =>
       ask(DEADLINE.ask, signal, async (abortSignal) => (await docker.listNetworks({ filters: { label }, abortSignal })).map((n) => n.Name)),
+
+    /** A container that was started keeps the id of its network; this gives a stopped one the network that has the name now. */
+    reconnect: (name: string, id: string) =>
+      ask(DEADLINE.ask, undefined, async () => {
+        const network = docker.getNetwork(name)
+        await network.disconnect({ Container: id, Force: true })
+        await network.connect({ Container: id })
+      }),
 
     /** Resolves false when a container is still connected. */
     removeNetwork: (name: string) =>

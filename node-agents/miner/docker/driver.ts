@@ -9,6 +9,7 @@ import { find, need } from './find.ts'
 import { type Firewall, firewall } from './firewall.ts'
 import { installsOf, inventoryOf, nameOf } from './labels.ts'
 import { Networks, type NetworkSettings } from './networks.ts'
+import { withOom } from './oom.ts'
 import { pull } from './pull.ts'
 import { Quota } from './quota.ts'
 import { run } from './run.ts'
@@ -45,6 +46,7 @@ async function startAgain(engine: Engine, networks: Networks, owner: Owner, row:
     const name = row.HostConfig?.NetworkMode
     if (!networks.isOurs(name) || !/network \S+ not found/.test(textOf(error))) throw error
     await networks.make(owner, name)
+    await engine.reconnect(name, row.Id)
     await engine.start(row.Id)
   }
 }
@@ -71,7 +73,7 @@ export function dockerDriver(o: DockerOptions): Driver {
   const list = async (owner: Owner, signal?: AbortSignal) => {
     const rows = await engine.list({}, signal)
     networks.tidy(owner, rows)
-    return inventoryOf(owner, rows)
+    return inventoryOf(owner, await withOom(engine, owner, rows, signal))
   }
   return {
     name: 'docker',

@@ -36,12 +36,16 @@ describe('labels', () => {
 
   test('ours by name but unreadable is left alone and counted', () => {
     for (const wrong of [{ 'compute.incarnation': 'x' }, { 'compute.incarnation': '0' }, { 'compute.allocation': '' }]) {
-      expect(inventoryOf(owner, [row({ Labels: { ...labelsOf(owner, identity), ...wrong } })])).toEqual({ containers: [], foreign: 1 })
+      expect(inventoryOf(owner, [row({ Labels: { ...labelsOf(owner, identity), ...wrong } })])).toMatchObject({ containers: [], foreign: 1 })
     }
   })
 
   test('containers without our labels do not count', () => {
-    expect(inventoryOf(owner, [row({ Labels: {} }), row({ Labels: { computer: 'x', 'com.example': 'y' } })])).toEqual({ containers: [], foreign: 0 })
+    expect(inventoryOf(owner, [row({ Labels: {} }), row({ Labels: { computer: 'x', 'com.example': 'y' } })])).toEqual({
+      containers: [],
+      foreign: 0,
+      foreignGpus: [],
+    })
     expect(inventoryOf(owner, [row({ Labels: { 'compute.edge': 'z' } })]).foreign).toBe(1)
   })
 

@@ -75,6 +75,7 @@ export function containerOf(owner: Owner, row: Row): Container | null {
     state: STATES[row.State] ?? 'exited',
     exitCode: exit ? Number(exit[1]) : null,
     started: row.State !== 'created',
+    ...(row.oomKilled !== undefined && { oomKilled: row.oomKilled }),
   }
 }
 

@@ -35,6 +35,7 @@ export class Networks {
   readonly #work = new Set<Promise<unknown>>()
   readonly #timers = new Set<NodeJS.Timeout>()
   #tidiedAt = -Infinity
+  #closed = false
 
   constructor(engine: Engine, settings: NetworkSettings) {
     this.#engine = engine
@@ -85,7 +86,7 @@ export class Networks {
     const names = this.#sparesOf(owner)
     if (names.has(name)) return
     // Twice as many as are made ahead: a spare made while one was rented out does not cost a removal when that comes back.
-    if (names.size < 2 * this.#s.spares) names.add(name)
+    if (!this.#closed && names.size < 2 * this.#s.spares) names.add(name)
     else await this.#engine.removeNetwork(name)
   }
 
@@ -98,6 +99,7 @@ export class Networks {
 
   /** Nothing is kept ready any more. Resolves when all is done that was under way. */
   async close(): Promise<void> {
+    this.#closed = true
     for (const timer of this.#timers) clearTimeout(timer)
     const spares = [...this.#spares.values()].flatMap((names) => [...names])
     this.#spares.clear()
@@ -114,6 +116,7 @@ export class Networks {
   }
 
   #refillSoon(owner: Owner): void {
+    if (this.#closed || this.#s.spares === 0) return
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       if (this.#leased.size > 0) this.#refillSoon(owner)
