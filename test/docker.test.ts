@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { get, type IncomingMessage } from 'node:http'
+import { get, type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -148,6 +148,21 @@ describe.skipIf(!at)('docker', () => {
     expect((await driver.list(made.owner)).containers).toMatchObject([{ state: 'paused' }])
     await Promise.all([1, 2, 3].map(() => driver.remove(made.owner, made.spec)))
     expect(await containersOf(at, made.spec.allocation)).toEqual([])
+  })
+
+  test('one that was killed says whether memory had run out', async () => {
+    const [greedy, other] = [await running({ limits: { cpus: 1, memory_mb: 64, shm_mb: 0, disk_gb: 1, pids: 100 } }), await running()]
+    await eventually(() => login(greedy.target, 'true'))
+    await driver.exec(greedy.owner, greedy.it, ['sh', '-c', 'head -c 500m /dev/zero | tail'], {}, 20_000)
+    for (const [{ owner, spec }, oomKilled] of [
+      [greedy, true],
+      [other, false],
+    ] as const) {
+      const [id = ''] = await containersOf(at, spec.allocation)
+      const [killed] = (await once(request({ socketPath: at.socket, path: `/containers/${id}/kill`, method: 'POST' }).end(), 'response')) as [IncomingMessage]
+      expect(killed.statusCode).toBe(204)
+      await eventually(async () => expect((await driver.list(owner)).containers).toMatchObject([{ state: 'exited', exitCode: 137, oomKilled }]))
+    }
   })
 
   test('an agent that died between create and start: the next run starts afresh', async () => {

@@ -1,37 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { rm, statfs } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errno, Mistake, reason } from '../../node-agents/core/mistake.ts'
-import {
-  DriverError,
-  type Container,
-  type ContainerIdentity,
-  type ContainerSpec,
-  type Driver,
-  type Inventory,
-  type Owner,
-} from '../../node-agents/core/ports.ts'
+import { DriverError, type Container, type ContainerSpec, type Driver, type Inventory, type Owner } from '../../node-agents/core/ports.ts'
 import { accessOf } from '../../node-agents/miner/access.ts'
+import { pause, rekey, unpause } from './acts.ts'
+import { space, written } from './disk.ts'
 import { exec } from './exec.ts'
-import { END_SESSIONS, sessionEnv } from './place.ts'
-import { endAll, freezeAll, isFrozen, isOurs, marked, signalTo, thawAll } from './processes.ts'
-import { bytesUnder, folderOf, folders, INSIDE, makeFolder, readRecord, removeFolder, sameOwner, writeKeys, writeRecord, type BoxRecord } from './record.ts'
+import { alive, type Box, find, need, needUp, stateOf } from './find.ts'
+import { sessionEnv } from './place.ts'
+import { endAll, marked, thawAll } from './processes.ts'
+import { folderOf, folders, INSIDE, makeFolder, readRecord, removeFolder, sameOwner, writeRecord, type BoxRecord } from './record.ts'
 import { spawnHost } from './spawn.ts'
-
-type Ref = Pick<ContainerIdentity, 'allocation' | 'incarnation'>
-type Box = { folder: string; record: BoxRecord }
 
 const STOP_GRACE_MS = 2000
 const WATCH_MS = 1000
-const SESSIONS_POLL_MS = 10
-const SESSIONS_MOST_MS = 5000
-const MB = 1024 * 1024
 
 type Warn = (text: string) => void
-
-const alive = async ({ pid, token }: BoxRecord) => pid !== null && (await isOurs(pid, token))
 
 /** Every failure as the port promises it. */
 async function asDriver<T>(signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T> {
@@ -43,18 +28,6 @@ async function asDriver<T>(signal: AbortSignal | undefined, act: () => Promise<T
     if (signal?.aborted) throw new DriverError('engine_error', `given up: ${reason(signal.reason)}`, signal.reason)
     throw new DriverError(errno(error) === 'ENOSPC' ? 'disk_full' : 'engine_error', reason(error), error)
   }
-}
-
-async function find(root: string, owner: Owner, c: Ref): Promise<Box | null> {
-  const folder = folderOf(root, c)
-  const record = await readRecord(folder)
-  return record && sameOwner(record.owner, owner) ? { folder, record } : null
-}
-
-async function need(root: string, owner: Owner, c: Ref): Promise<Box> {
-  const box = await find(root, owner, c)
-  if (!box) throw new DriverError('container_missing', `box ${c.allocation}-${c.incarnation} is not there`)
-  return box
 }
 
 /** A box whose record cannot be read is nobody's: it must not hide the others. */
@@ -71,9 +44,11 @@ async function readOrWarn(folder: string, warn: Warn): Promise<BoxRecord | 'dama
 async function list(root: string, owner: Owner, warn: Warn): Promise<Inventory> {
   const found = await Promise.all((await folders(root)).map((folder) => readOrWarn(folder, warn)))
   const records = found.filter((record) => record !== null)
-  const ours = records.filter((record) => record !== 'damaged').filter((record) => sameOwner(record.owner, owner))
+  const readable = records.filter((record) => record !== 'damaged')
+  const [ours, others] = [readable.filter((r) => sameOwner(r.owner, owner)), readable.filter((r) => !sameOwner(r.owner, owner))]
   const containers = await Promise.all(ours.map(describe))
-  return { containers, foreign: records.length - ours.length, foreignGpus: [] }
+  const lent = await Promise.all(others.map(async (record) => ((await alive(record)) ? record.identity.gpus : [])))
+  return { containers, foreign: records.length - ours.length, foreignGpus: lent.flat() }
 }
 
 /** Says each thing once. */
@@ -83,12 +58,6 @@ function once(warn: Warn): Warn {
     if (!said.has(text)) warn(text)
     said.add(text)
   }
-}
-
-async function stateOf(record: BoxRecord): Promise<Container['state']> {
-  if (record.pid === null) return 'created'
-  if (!(await alive(record))) return 'exited'
-  return (await isFrozen(record.pid)) ? 'paused' : 'running'
 }
 
 async function describe(record: BoxRecord): Promise<Container> {
@@ -140,54 +109,10 @@ async function run(root: string, owner: Owner, spec: ContainerSpec, signal?: Abo
   }
 }
 
-async function needUp(root: string, owner: Owner, c: Ref): Promise<Box> {
-  const box = await need(root, owner, c)
-  if (!(await alive(box.record))) throw new DriverError('exited', `box ${c.allocation}-${c.incarnation} is not running`)
-  return box
-}
-
-async function rekey(root: string, owner: Owner, c: Ref, authorizedKeys: string[], endSessions: boolean): Promise<void> {
-  const { keys } = accessOf({ authorizedKeys, env: {} })
-  if (!endSessions) return writeKeys((await need(root, owner, c)).folder, keys)
-  const { folder, record } = await needUp(root, owner, c)
-  if ((await stateOf(record)) === 'paused') throw new DriverError('engine_error', `box ${basename(folder)} is paused: its sessions cannot end`)
-  await writeKeys(folder, keys)
-  await endSessionsOf({ folder, record })
-}
-
-/** Resolves once the server has done it: a login after that is not cut. */
-async function endSessionsOf({ folder, record }: Box): Promise<void> {
-  const done = join(folder, INSIDE.ended)
-  await rm(done, { force: true })
-  if (record.pid !== null) signalTo(record.pid, END_SESSIONS)
-  for (const end = performance.now() + SESSIONS_MOST_MS; performance.now() < end; await sleep(SESSIONS_POLL_MS)) {
-    if (existsSync(done)) return
-  }
-  throw new DriverError('engine_error', 'the keys are replaced, but the SSH server does not end its sessions')
-}
-
 async function installs(root: string, { edge, hotkey }: Pick<Owner, 'edge' | 'hotkey'>): Promise<string[]> {
   const records = await Promise.all((await folders(root)).map((folder) => readRecord(folder).catch(() => null)))
   const owners = records.filter((r) => r !== null).map(({ owner }) => owner)
   return [...new Set(owners.filter((o) => o.edge === edge && o.hotkey === hotkey).map((o) => o.install))]
-}
-
-async function written(root: string, owner: Owner) {
-  const records = await Promise.all((await folders(root)).map(async (folder) => ({ folder, record: await readRecord(folder).catch(() => null) })))
-  const ours = records.filter(({ record }) => record && sameOwner(record.owner, owner))
-  return Promise.all(
-    ours.flatMap(({ folder, record }) => {
-      if (!record) return []
-      const { allocation, incarnation } = record.identity
-      return [bytesUnder(folder).then((bytes) => ({ allocation, incarnation, mb: Math.ceil(bytes / MB) }))]
-    }),
-  )
-}
-
-async function space(root: string) {
-  await folders(root)
-  const { bavail, blocks, bsize } = await statfs(root)
-  return { freeMb: Math.floor((bavail * bsize) / MB), totalMb: Math.floor((blocks * bsize) / MB) }
 }
 
 /** There are no events to follow: looks again and again, and calls back when the picture is another one. */
@@ -222,8 +147,8 @@ export function boxDriver({ root, warn = console.warn }: { root: string; warn?: 
         else await startHost(box, [box.record.identity.port])
       }),
     stop: (owner, c) => asDriver(undefined, async () => endAll((await need(root, owner, c)).record.token, STOP_GRACE_MS)),
-    pause: (owner, c) => asDriver(undefined, async () => freezeAll((await needUp(root, owner, c)).record.token)),
-    unpause: (owner, c) => asDriver(undefined, async () => thawAll((await needUp(root, owner, c)).record.token)),
+    pause: (owner, c) => asDriver(undefined, () => pause(root, owner, c)),
+    unpause: (owner, c) => asDriver(undefined, () => unpause(root, owner, c)),
     rekey: (owner, c, keys, endSessions) => asDriver(undefined, () => rekey(root, owner, c, keys, endSessions)),
     space: (signal) => asDriver(signal, () => space(root)),
     written: (owner, signal) => asDriver(signal, () => written(root, owner)),

@@ -31,7 +31,12 @@ export type ContainerIdentity = {
 
 export type ContainerState = 'created' | 'running' | 'paused' | 'exited'
 
-export type Container = ContainerIdentity & { state: ContainerState; exitCode: number | null; /** Has it ever been started? */ started: boolean }
+export type Container = ContainerIdentity & {
+  state: ContainerState
+  exitCode: number | null
+  /** Has it ever been started? */ started: boolean
+  /** It was killed, and memory had run out in it; absent: not known. */ oomKilled?: boolean
+}
 
 /** What one look at the engine shows: ours, how many labelled containers belong to somebody else, and which GPUs those hold. */
 export type Inventory = { containers: Container[]; foreign: number; foreignGpus: string[] }

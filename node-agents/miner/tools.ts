@@ -50,8 +50,10 @@ export function welcome(t: Tools, c: Container): void {
 const KILLED = 137
 
 /** How a container ended, in words its tenant may read. @param then what follows from it */
-export function endedWith({ exitCode }: Pick<Container, 'exitCode'>, then: string): Failure {
-  const how = exitCode === KILLED ? `${KILLED} (killed: out of memory, or by hand)` : (exitCode ?? 'unknown')
+export function endedWith({ exitCode, oomKilled }: Pick<Container, 'exitCode' | 'oomKilled'>, then: string): Failure {
+  const killed = { yes: 'killed: out of memory', no: 'killed by hand', unknown: 'killed: out of memory, or by hand' }
+  const by = oomKilled === undefined ? 'unknown' : oomKilled ? 'yes' : 'no'
+  const how = exitCode === KILLED ? `${KILLED} (${killed[by]})` : (exitCode ?? 'unknown')
   return { code: 'exited', message: `the container ended with code ${how}; ${then}` }
 }
 
