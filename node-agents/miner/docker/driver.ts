@@ -26,7 +26,10 @@ const REMOVAL = { poll: 50, most: 60_000 }
 /** The rules may be that old (ms) when a container is started: the host is looked at every minute. */
 const WALL_AGE_MS = 90_000
 
-const DEFAULTS = { prefix: 'compute', pool: '198.18.0.0/15', spares: 0, dns: ['1.1.1.1', '8.8.8.8'] }
+/** Networks of containers, their bridges and the rules about them are named so. */
+export const PREFIX = 'compute'
+
+const DEFAULTS = { prefix: PREFIX, pool: '198.18.0.0/15', spares: 0, dns: ['1.1.1.1', '8.8.8.8'] }
 
 /** @returns the container that was there, or null */
 async function remove(engine: Engine, owner: Owner, c: Ref): Promise<Row | null> {
