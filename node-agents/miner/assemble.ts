@@ -85,6 +85,7 @@ function edgeOf(state: State): string {
 }
 
 function makeTools({ config, driver, signer, state, log }: Given, changed: () => void): Tools {
+  const sight = new Sight()
   return {
     driver,
     get owner() {
@@ -94,8 +95,8 @@ function makeTools({ config, driver, signer, state, log }: Given, changed: () =>
     log,
     book: new Book(),
     memory: state.memory,
-    sight: new Sight(),
-    unexplained: new Unexplained(realClock, log),
+    sight,
+    unexplained: new Unexplained(realClock, log, (key) => sight.traceOf(key)),
     engineOf: { known: state.engine, keep: state.keepEngine },
     missingMs: config.missingAfterS * 1000,
     address: config.address,

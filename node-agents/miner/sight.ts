@@ -20,6 +20,11 @@ export class Sight {
     return this.#rows && [...this.#rows.values()]
   }
 
+  /** The trace of the rental a container of ours was made for. */
+  traceOf(key: Key): string | undefined {
+    return this.#rows?.get(key)?.trace
+  }
+
   get(n: Named): Container | undefined {
     return this.#rows?.get(keyOf(n))
   }

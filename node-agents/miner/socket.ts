@@ -85,7 +85,6 @@ async function serve(operator: Operator, request: IncomingMessage, response: Ser
     const input = confirmInput.safeParse(JSON.parse(await bodyOf(request)))
     if (!input.success) return void answer(400, { detail: z.prettifyError(input.error) })
     const keys = operator.confirm('all' in input.data ? 'all' : input.data.keys)
-    log.warn({ keys }, 'the operator confirmed: what the edge does not explain may go')
     answer(200, { keys })
   } catch (error) {
     log.error({ err: error }, 'the control socket failed')

@@ -37,12 +37,15 @@ export type Candidate = { key: Key; sinceMs: number; goesAtMs: number | null }
 export class Unexplained {
   readonly #clock: Clock
   readonly #log: Log
+  readonly #traceOf: (key: Key) => string | undefined
   readonly #confirmed = new Set<Key>()
   #strays = new Map<Key, Stray>()
 
-  constructor(clock: Clock, log: Log) {
+  /** @param traceOf for the log: the trace of the rental a container was made for */
+  constructor(clock: Clock, log: Log, traceOf: (key: Key) => string | undefined = () => undefined) {
     this.#clock = clock
     this.#log = log
+    this.#traceOf = traceOf
   }
 
   /**
@@ -60,7 +63,10 @@ export class Unexplained {
 
   #found(key: Key, now: number): Stray {
     const minutes = HOLD.ms / 60_000
-    this.#log.warn({ container: key }, `the edge does not mention this container: it is held for ${minutes} minutes and ${HOLD.fullSyncs} full syncs at least`)
+    this.#log.warn(
+      { container: key, trace: this.#traceOf(key) },
+      `the edge does not mention this container: it is held for ${minutes} minutes and ${HOLD.fullSyncs} full syncs at least`,
+    )
     return { key, since: now, fullSyncs: 0, several: false }
   }
 
@@ -69,7 +75,10 @@ export class Unexplained {
     if (open.length < 2 || open.every((s) => s.several)) return
     for (const s of open) this.#strays.set(s.key, { ...s, several: true })
     const containers = open.map((s) => s.key)
-    this.#log.warn({ containers }, `the edge does not mention ${open.length} containers: none is removed before somebody runs: compute miner confirm`)
+    this.#log.warn(
+      { containers, traces: containers.map(this.#traceOf) },
+      `the edge does not mention ${open.length} containers: none is removed before somebody runs: compute miner confirm`,
+    )
   }
 
   /** A full sync was answered. @param wished what the edge mentioned */
@@ -80,7 +89,10 @@ export class Unexplained {
   /** The operator says that they may go. @returns those that are unexplained */
   confirm(keys: readonly Key[] | 'all'): Key[] {
     const meant = [...this.#strays.keys()].filter((key) => keys === 'all' || keys.includes(key))
-    for (const key of meant) this.#confirmed.add(key)
+    for (const key of meant) {
+      this.#confirmed.add(key)
+      this.#log.warn({ container: key, trace: this.#traceOf(key) }, 'the operator confirmed: this container may go')
+    }
     return meant
   }
 
