@@ -20,7 +20,15 @@ const wish: WishRun = {
   init: [],
   limits,
 }
-const host: Allowed = { images: ['work:1'], gpus: new Set(['GPU-a', 'GPU-b']), cpus: 4, memoryMb: 8192, diskMb: 100 * 1024, diskFreeMb: 50_000, diskReserveMb: 0 }
+const host: Allowed = {
+  images: ['work:1'],
+  gpus: new Set(['GPU-a', 'GPU-b']),
+  cpus: 4,
+  memoryMb: 8192,
+  diskMb: 100 * 1024,
+  diskFreeMb: 50_000,
+  diskReserveMb: 0,
+}
 
 describe('accept', () => {
   it.each<[string, Partial<WishRun>, Partial<Allowed>, string | null]>([
