@@ -15,28 +15,38 @@ export class Feed extends DurableObject<Env> {
   private readonly waiters = new Map<string, Set<() => void>>()
   private readonly changes = new Map<string, number>()
   private readonly windows = new Map<string, Window>()
+  /** Counts changes. A new instance begins elsewhere, so that who waited at the old one looks again. */
+  private version = Date.now()
 
   /** Says that these allocations changed. */
   changed(allocations: string[]): void {
     const now = Date.now()
     for (const [id, at] of this.changes) if (now - at > REMEMBERED_MS) this.changes.delete(id)
+    this.version++
     for (const id of [...allocations, ANY]) {
       this.changes.set(id, now)
       for (const wake of this.waiters.get(id) ?? []) wake()
     }
   }
 
-  /** As `wait`, for any allocation of the holder. */
-  waitAny(sinceMs: number, timeoutMs: number): Promise<void> {
-    return this.wait(ANY, sinceMs, timeoutMs)
+  /**
+   * For who follows everything of the holder: resolves with the count of changes as soon as it is not `seen`, or after `timeoutMs`.
+   * No clock is compared, so none has to agree with ours. @param seen what this said last; null: say it at once
+   */
+  async waitAny(seen: number | null, timeoutMs: number): Promise<number> {
+    if (seen === this.version) await this.woken(ANY, timeoutMs)
+    return this.version
   }
 
   /** Resolves when the allocation changes, has changed since `sinceMs`, or after `timeoutMs`. */
   async wait(allocation: string, sinceMs: number, timeoutMs: number): Promise<void> {
-    // In the same millisecond counts: reading once too often costs little, missing it costs the whole wait.
-    if ((this.changes.get(allocation) ?? 0) >= sinceMs) return
-    const set = this.waiters.get(allocation) ?? new Set()
-    this.waiters.set(allocation, set)
+    if ((this.changes.get(allocation) ?? 0) > sinceMs) return
+    await this.woken(allocation, timeoutMs)
+  }
+
+  private async woken(what: string, timeoutMs: number): Promise<void> {
+    const set = this.waiters.get(what) ?? new Set()
+    this.waiters.set(what, set)
     await new Promise<void>((done) => {
       const timer = setTimeout(finish, timeoutMs)
       function finish() {
@@ -46,7 +56,7 @@ export class Feed extends DurableObject<Env> {
       }
       set.add(finish)
     })
-    if (set.size === 0 && this.waiters.get(allocation) === set) this.waiters.delete(allocation)
+    if (set.size === 0 && this.waiters.get(what) === set) this.waiters.delete(what)
   }
 
   /** Counts one call of this kind. @returns 0 when it is within the limit, else seconds to wait */

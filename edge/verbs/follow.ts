@@ -15,13 +15,13 @@ export type Poll = Omit<Which, 'after'> & { after: number | undefined; seconds: 
 export async function poll(ctx: Ctx, { seconds, ...wanted }: Poll): Promise<{ items: EventRow[]; next: number }> {
   const deadline = ctx.now() + seconds * 1000
   const after = wanted.after ?? (await lastEvent(ctx.db, wanted.holder))
+  let seen = seconds === 0 ? null : await orTime(ctx, ctx.feed(wanted.holder).waitAny(null, 0), 0)
   for (;;) {
-    const readAt = ctx.now()
     const items = await eventsAfter(ctx.db, { ...wanted, after })
     const left = deadline - ctx.now()
     if (items.length > 0 || left <= 0) return { items, next: items.at(-1)?.id ?? after }
     const waitMs = Math.min(left, REREAD_MS.once)
-    await orTime(ctx, ctx.feed(wanted.holder).waitAny(readAt, waitMs), waitMs)
+    seen = await orTime(ctx, ctx.feed(wanted.holder).waitAny(seen, waitMs), waitMs)
   }
 }
 
@@ -35,9 +35,9 @@ export async function* follow(ctx: Ctx, { holder, allocation, after: given }: Fo
   const endsAt = ctx.now() + STREAM_MS
   let after = given ?? (await lastEvent(ctx.db, holder))
   let saidAt = ctx.now()
+  let seen = await orTime(ctx, ctx.feed(holder).waitAny(null, 0), 0)
   yield { kind: 'from', after }
   while (ctx.now() < endsAt) {
-    const readAt = ctx.now()
     const rows = await eventsAfter(ctx.db, { holder, allocation, after, limit: AT_A_TIME })
     for (const row of rows) yield { kind: 'event', row }
     after = rows.at(-1)?.id ?? after
@@ -48,6 +48,6 @@ export async function* follow(ctx: Ctx, { holder, allocation, after: given }: Fo
     }
     if (rows.length === AT_A_TIME) continue
     const waitMs = Math.min(REREAD_MS.stream, Math.max(0, saidAt + HEARTBEAT_MS - ctx.now()))
-    await orTime(ctx, ctx.feed(holder).waitAny(readAt, waitMs), waitMs)
+    seen = await orTime(ctx, ctx.feed(holder).waitAny(seen, waitMs), waitMs)
   }
 }

@@ -20,13 +20,14 @@ export async function wait(ctx: Ctx, { holder, id, seconds, until }: Wait): Prom
   }
 }
 
-/** The Feed may go away while it is waited on, as in every deploy: then time alone decides when to read again. */
-export async function orTime(ctx: Ctx, waiting: Promise<void>, timeoutMs: number): Promise<void> {
+/** The Feed may go away while it is waited on, as in every deploy: then time alone decides when to read again. @returns null then */
+export async function orTime<T>(ctx: Ctx, waiting: Promise<T>, timeoutMs: number): Promise<T | null> {
   try {
-    await waiting
+    return await waiting
   } catch (e) {
     ctx.log.error('feed_lost', { error: String(e) })
     await new Promise((done) => setTimeout(done, timeoutMs))
+    return null
   }
 }
 
