@@ -46,10 +46,11 @@ export function overdue(nowMs: number): SQL {
 export function forget(nowMs: number): SQL[] {
   const before = nowMs - KEPT_MS
   const id = makeId('al', before, new Uint8Array(10))
-  const old = sql`(SELECT id FROM events WHERE at < ${before} AND id <= (SELECT min(id) + ${AT_A_TIME} FROM events))`
+  const old = sql`(SELECT e.id FROM events e WHERE e.id < coalesce((SELECT f.id FROM events f WHERE f.at >= ${before} ORDER BY f.id LIMIT 1), 9e15)
+    AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.event_id = e.id AND o.delivered_at IS NULL AND o.dead_at IS NULL) ORDER BY e.id LIMIT ${AT_A_TIME})`
   return [
-    sql`DELETE FROM outbox WHERE event_id IN ${old} AND (delivered_at IS NOT NULL OR dead_at IS NOT NULL)`,
-    sql`DELETE FROM events WHERE id IN ${old} AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.event_id = events.id)`,
+    sql`DELETE FROM outbox WHERE event_id IN ${old}`,
+    sql`DELETE FROM events WHERE id IN ${old}`,
     sql`DELETE FROM claims WHERE (allocation_id, incarnation, hotkey, uuid) IN (SELECT allocation_id, incarnation, hotkey, uuid FROM claims WHERE allocation_id < ${id} AND freed_at < ${before} LIMIT ${AT_A_TIME})`,
     sql`DELETE FROM tombstones WHERE (allocation_id, incarnation) IN (SELECT allocation_id, incarnation FROM tombstones WHERE allocation_id < ${id} AND gone_at < ${before} LIMIT ${AT_A_TIME})`,
   ]
