@@ -1,0 +1,241 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Problem, encodeHotkey } from '../schema/index.ts'
+import { generateHotkey } from '../node-agents/core/hotkey.ts'
+import type { CheckConfig } from '../node-agents/miner/config.ts'
+import { noFirewall } from '../node-agents/miner/docker/firewall.ts'
+import { PROBE_LABEL } from '../node-agents/miner/docker/quota.ts'
+import { doctorCommand, type Outside } from '../node-agents/miner/doctor/command.ts'
+import type { Finding } from '../node-agents/miner/doctor/finding.ts'
+import { isOlder, toolkitVersion } from '../node-agents/miner/doctor/gpu.ts'
+import { gatewayOf, judge } from '../node-agents/miner/doctor/network.ts'
+import { testEngine } from './support/engine.ts'
+import { FakeEdge } from './support/fake-edge.ts'
+import { freePorts, holdPort } from './support/ssh.ts'
+import { removeRules } from './support/world.ts'
+
+/** `compute miner doctor`: what a good host gets, and one finding for each thing that is wrong with a bad one. */
+
+const at = await testEngine()
+const root = process.getuid?.() === 0
+const PREFIX = 'cmptd'
+/** Not one that rules for the other match. */
+const OPEN = 'cmpte'
+
+let dir = ''
+let edge: FakeEdge
+let config: CheckConfig
+const closing: (() => Promise<unknown>)[] = []
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'doctor-'))
+  await generateHotkey(join(dir, 'hotkey'))
+  edge = await new FakeEdge(encodeHotkey(randomBytes(32))).start()
+  const [first = 0] = await freePorts(1)
+  config = {
+    edge: { url: edge.url, pin: edge.pin },
+    hotkeyFile: join(dir, 'hotkey'),
+    state: join(dir, 'state'),
+    address: '127.0.0.1',
+    bind: '127.0.0.1',
+    ports: { first, last: first },
+    images: [at?.image ?? 'none:1'],
+    maxCpus: null,
+    maxMemoryGb: null,
+    simulateGpu: { model: 'NVIDIA H200', count: 2, vramMb: 143_771 },
+    reconnectJitterMs: 10,
+    missingAfterS: 120,
+    prepull: false,
+    metrics: null,
+    diskReserveGb: 0.1,
+    networks: '198.18.0.0/15',
+    dns: ['1.1.1.1'],
+    docker: at?.socket ?? join(dir, 'no-engine.sock'),
+    logLevel: 'info',
+  }
+})
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close()
+  await edge.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+afterAll(() => removeRules(PREFIX))
+
+/** What the doctor says of this host, changed where a test needs it. */
+async function examined(change: Partial<CheckConfig> = {}, outside: Partial<Outside> = {}) {
+  let said = ''
+  const code = await doctorCommand({ ...config, ...change }, ['--json'], { prefix: PREFIX, out: (line) => (said += line), ...outside })
+  const { ok, findings } = JSON.parse(said) as { ok: boolean; findings: Finding[] }
+  expect(code).toBe(ok ? 0 : 1)
+  return { code, findings, of: (check: string) => findings.filter((f) => f.check === check) }
+}
+const nowhere = () => ({ docker: join(dir, 'no-engine.sock') })
+
+describe('whatever the engine', () => {
+  test('an engine that does not answer fails, and the rest is looked at all the same', async () => {
+    const { code, of } = await examined(nowhere())
+    expect(code).toBe(1)
+    expect(of('engine')).toMatchObject([
+      { status: 'fail', says: expect.stringMatching(/does not answer/), fix: expect.stringMatching(/systemctl start docker/) },
+    ])
+    expect(of('edge')).toMatchObject([{ status: 'ok' }])
+  })
+
+  test('a damaged hotkey file, a missing one, one that others may read', async () => {
+    await writeFile(join(dir, 'damaged'), 'not a key')
+    expect((await examined({ ...nowhere(), hotkeyFile: join(dir, 'damaged') })).of('hotkey')).toMatchObject([
+      { status: 'fail', says: expect.stringMatching(/not a Bittensor key file/) },
+    ])
+    expect((await examined({ ...nowhere(), hotkeyFile: join(dir, 'absent') })).of('hotkey')).toMatchObject([
+      { status: 'fail', fix: expect.stringMatching(/--hotkey-file/) },
+    ])
+    await chmod(config.hotkeyFile, 0o644)
+    expect((await examined(nowhere())).of('hotkey')).toMatchObject([{ status: 'warn', fix: expect.stringMatching(/^chmod 600/) }])
+  })
+
+  test('ports that somebody else has', async () => {
+    const release = await holdPort(config.ports.first)
+    closing.push(async () => release?.())
+    expect((await examined(nowhere())).of('ports')).toMatchObject([{ status: 'fail', fix: expect.stringMatching(/ss -tlnp/) }])
+  })
+
+  test('ports that outgoing connections use', async () => {
+    expect((await examined({ ...nowhere(), ports: { first: 20_000, last: 60_000 } })).of('ports')).toMatchObject([{ status: 'warn' }, { status: 'ok' }])
+  })
+
+  test('an address that does not lead here', async () => {
+    expect((await examined({ ...nowhere(), address: '127.0.0.2', bind: '127.0.0.3' })).of('address')).toMatchObject([
+      { status: 'warn', fix: expect.stringMatching(/nc -v 127\.0\.0\.2/) },
+    ])
+  })
+
+  test('a state directory that others may look into', async () => {
+    await mkdir(config.state, { mode: 0o755 })
+    await chmod(config.state, 0o755)
+    expect((await examined(nowhere())).of('state')).toMatchObject([{ status: 'warn', fix: `chmod 700 ${config.state}` }])
+  })
+
+  test('an edge that is away, another one, and one that does not take this hotkey', async () => {
+    const other = { url: edge.url, pin: 'A'.repeat(43) }
+    expect((await examined({ ...nowhere(), edge: other })).of('edge')).toMatchObject([{ status: 'fail', says: expect.stringMatching(/registration string/) }])
+    edge.fault = (path) => {
+      if (path.startsWith('/agent/takeover')) throw new Problem('not_admitted')
+    }
+    expect((await examined(nowhere())).of('admission')).toMatchObject([{ status: 'fail', fix: expect.stringMatching(/compute admin allow 5\w+ --role miner/) }])
+    const { url } = edge
+    await edge.stop()
+    expect((await examined({ ...nowhere(), edge: { url, pin: 'A'.repeat(43) } })).of('edge')).toMatchObject([{ status: 'fail' }])
+    await edge.start()
+  })
+
+  test('a clock an hour off, and one that is right', async () => {
+    expect((await examined(nowhere())).of('clock')).toMatchObject([{ status: 'ok' }])
+    edge.skewMs = 3600_000
+    expect((await examined(nowhere())).of('clock')).toMatchObject([
+      { status: 'warn', says: expect.stringMatching(/3600\.\d s behind/), fix: expect.stringMatching(/ntp/) },
+    ])
+  })
+
+  test('is readable for people too, and refuses what it does not know', async () => {
+    let said = ''
+    expect(await doctorCommand({ ...config, ...nowhere() }, [], { prefix: PREFIX, out: (line) => (said += line) })).toBe(1)
+    expect(said).toMatch(/^FAIL {2}engine/m)
+    expect(said).toMatch(/^ +fix: systemctl start docker/m)
+    await expect(doctorCommand(config, ['--jsno'])).rejects.toThrow(/knows no --jsno/)
+  })
+})
+
+describe.skipIf(!at || !root)('on a real engine', () => {
+  if (!at || !root) return void test('needs an engine at DOCKER_HOST, and root', () => undefined)
+  const left = async () => [
+    ...(await at.engine.list({ label: [PROBE_LABEL] })).map((row) => row.Id),
+    ...(await at.engine.networks([])).filter((name) => name.startsWith(PREFIX) || name.startsWith(OPEN)),
+  ]
+
+  test('a good host passes every check, and nothing is left of the probe', async () => {
+    const { code, findings } = await examined()
+    expect(findings.filter((f) => f.status === 'fail')).toEqual([])
+    expect(code).toBe(0)
+    expect(findings).toEqual(
+      expect.arrayContaining([expect.objectContaining({ check: 'isolation', status: 'ok', says: expect.stringMatching(/proved from inside/) })]),
+    )
+    for (const check of [
+      'engine',
+      'live-restore',
+      'cgroup',
+      'kernel',
+      'seccomp',
+      'userns',
+      'apparmor',
+      'gpu',
+      'images',
+      'disk',
+      'disk bound',
+      'rules',
+      'dns',
+      'ports',
+      'address',
+      'hotkey',
+      'state',
+      'edge',
+      'admission',
+      'clock',
+    ])
+      expect(findings.map((f) => f.check)).toContain(check)
+    for (const f of findings) if (f.status === 'fail') expect(f.fix).not.toBeNull()
+    expect(await left()).toEqual([])
+  }, 120_000)
+
+  test('without rules it proves that the host is open', async () => {
+    const { code, of } = await examined({}, { walls: noFirewall, prefix: OPEN })
+    expect(code).toBe(1)
+    expect(of('rules')).toMatchObject([{ status: 'fail' }])
+    expect(of('isolation')).toMatchObject([{ status: 'fail', says: expect.stringMatching(/\(this host\)/) }])
+    expect(await left()).toEqual([])
+  }, 120_000)
+
+  test('no image: nothing can be proved', async () => {
+    const { of } = await examined({ images: ['compute-no-such-image:1'] })
+    expect(of('images')).toMatchObject([{ status: 'fail', fix: 'docker pull compute-no-such-image:1' }])
+    expect(of('isolation')).toMatchObject([{ status: 'fail' }])
+  }, 120_000)
+
+  test('less room than stays reserved', async () => {
+    expect((await examined({ images: null, diskReserveGb: 10_000_000 })).of('disk')).toMatchObject([{ status: 'fail', fix: expect.stringMatching(/prune/) }])
+  }, 120_000)
+
+  test('a probe that was left by a doctor who died goes with the next', async () => {
+    const id = await at.engine.create({ Image: at.image, Cmd: ['true'], Labels: { [PROBE_LABEL]: '1000' } })
+    await examined()
+    expect((await at.engine.list({ label: [PROBE_LABEL] })).map((row) => row.Id)).not.toContain(id)
+  }, 120_000)
+})
+
+describe('reading what tools say', () => {
+  test.each([
+    ['NVIDIA Container Toolkit CLI version 1.17.8\ncommit: f202b80', [1, 17, 8], false],
+    ['NVIDIA Container Toolkit CLI version 1.17.7', [1, 17, 7], true],
+    ['NVIDIA Container Toolkit CLI version 1.18.0', [1, 18, 0], false],
+    ['NVIDIA Container Toolkit CLI version 1.9.12', [1, 9, 12], true],
+  ])('%s', (output, version, old) => {
+    expect(toolkitVersion(output)).toEqual(version)
+    expect(isOlder(version, [1, 17, 8])).toBe(old)
+  })
+
+  test('no version is none', () => expect(toolkitVersion('command not found')).toBeNull())
+
+  test('the gateway of a container', () => {
+    expect(gatewayOf('Iface\tDestination\tGateway \tFlags\neth0\t00000000\t010012C6\t0003\t0\n')).toBe('198.18.0.1')
+    expect(gatewayOf('')).toBeNull()
+  })
+
+  test.each([
+    ['1.2.3.4:5 closed\n169.254.169.254:80 closed', 'ok'],
+    ['1.2.3.4:5 open\n169.254.169.254:80 closed', 'fail'],
+    ['1.2.3.4:5 closed\n169.254.169.254:80 open', 'fail'],
+    ['', 'warn'],
+  ])('%j is %s', (output, status) => expect(judge(output, ['1.2.3.4:5']).status).toBe(status))
+})
