@@ -113,6 +113,33 @@ describe('status', () => {
   })
 })
 
+describe('confirm', () => {
+  const confirm = (...argv: string[]) => compute('confirm', '--state', world.config.state, ...argv)
+
+  it('shows what would be removed, removes what is named, and needs --yes for it', async () => {
+    await world.up()
+    expect(await confirm('--all', '--yes')).toMatchObject({ code: 0, out: expect.stringContaining('nothing to confirm') })
+    const [one, two] = world.gpus.map((gpu) => world.entry({ gpus: [gpu] }))
+    if (!one || !two) throw new Error('two GPUs')
+    await world.running(one, two)
+    world.edge.wish([])
+    await until('both unexplained', async () => (await status()).unexplained.length === 2)
+    expect((await compute('status', '--state', world.config.state)).out).toContain('waits for: compute miner confirm')
+    const shown = await confirm()
+    expect(shown).toMatchObject({ code: 1, out: expect.stringContaining('Nothing was removed') })
+    for (const { id } of [one, two]) expect(shown.out).toContain(`${id}/1`)
+    await expect(confirm('--yes')).rejects.toThrow(/--all/)
+    await expect(confirm('--all', `${one.id}/1`)).rejects.toThrow(/not both/)
+    await expect(confirm(`${one.id}/7`, '--yes')).rejects.toThrow(new RegExp(`not unexplained: ${one.id}/7; unexplained are`))
+    expect(world.engine.rows).toHaveLength(2)
+    expect(await confirm(`${two.id}/1`, '--yes')).toMatchObject({ code: 0, out: expect.stringContaining(`${two.id}/1`) })
+    await until('one is gone', () => world.engine.rows.length === 1)
+    expect(world.engine.row(one.id)?.state).toBe('running')
+    expect(await confirm('--all', '--yes')).toMatchObject({ code: 0 })
+    await until('both are gone', () => world.engine.rows.length === 0)
+  })
+})
+
 describe('metrics', () => {
   it('have units and help, follow what happens, and are served at one address of this host alone', async () => {
     const metrics = { host: '127.0.0.1', port: (await freePorts(1))[0] ?? 0 }

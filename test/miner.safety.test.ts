@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { encodeHotkey, Problem } from '../schema/index.ts'
-import { computeMiner } from './support/compute-miner.ts'
+import { computeMiner, flagsOf } from './support/compute-miner.ts'
 import { FakeEdge } from './support/fake-edge.ts'
 import { MinerWorld } from './support/miner.ts'
-import { keyPair } from './support/ssh.ts'
+import { freePorts, keyPair } from './support/ssh.ts'
 import { until } from './support/until.ts'
 
 /** Disks that fill, clocks that lie, edges that change, and logs that are read by others. */
@@ -152,7 +152,8 @@ describe('an agent too old for its edge', () => {
 
 describe('log lines', () => {
   it('carry the trace of the allocation they are about, and no secret', async () => {
-    const { lines } = await world.up()
+    const metrics = { host: '127.0.0.1', port: (await freePorts(1))[0] ?? 0 }
+    const { lines, stop } = await world.up({ metrics })
     const secret = 'hunter2-is-my-password'
     const [old, fresh] = [keyPair(), keyPair()]
     const entry = world.entry({ env: { TOKEN: secret, PLAIN: secret }, ssh_keys: [old.public], init: [['sh', '-c', `echo ${secret}`]] })
@@ -162,7 +163,8 @@ describe('log lines', () => {
     await until('done', () => world.edge.fact(entry.id)?.keys_n === 2 && world.edge.fact(entry.id)?.restart_n === 1)
     await world.engine.exit(entry.id)
     await until('again', () => world.edge.fact(entry.id)?.phase === 'running' && world.engine.row(entry.id)?.state === 'running')
-    await computeMiner(world.engine.driver(), 'status', '--state', world.config.state)
+    const shown = [await computeMiner(world.engine.driver(), 'status', '--state', world.config.state, '--json')].map((s) => s.out)
+    shown.push(await (await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).text())
     const failing = world.entry({ gpus: world.gpus.slice(1), env: { A: secret }, init: [['false', secret]] })
     world.engine.exec = () => ({ exitCode: 1, output: secret })
     world.edge.wish([{ ...entry, generation: 2, ssh_keys: [fresh.public], keys_n: 2, restart_n: 1 }, failing])
@@ -175,7 +177,9 @@ describe('log lines', () => {
     const about = lines.map((l) => JSON.parse(l) as Record<string, unknown>).filter((l) => JSON.stringify(l).includes(entry.id))
     expect(about.length).toBeGreaterThan(5)
     for (const line of about) expect(JSON.stringify(line)).toContain(entry.trace)
-    const all = lines.join('\n')
+    await stop()
+    shown.push((await computeMiner(world.engine.driver(), 'takeover', ...flagsOf(world.config))).out)
+    const all = [...lines, ...shown].join('\n')
     const secrets = [secret, old.public.split(' ')[1] ?? '', fresh.public.split(' ')[1] ?? '', 'PRIVATE KEY', old.private.split('\n')[1] ?? '', '"jws":"ey']
     for (const never of secrets) expect(all).not.toContain(never)
     expect(all).not.toMatch(/0x[0-9a-f]{64}/)

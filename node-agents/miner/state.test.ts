@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { keyOf } from './key.ts'
 import { lockState } from './lock.ts'
+import { openSeq } from './seq.ts'
 import { openState } from './state.ts'
 
 let dir: string
@@ -120,6 +121,27 @@ describe('memory', () => {
     expect(memory.lives.size).toBe(1)
     await memory.prune(new Set())
     expect((await open()).memory.lives.size).toBe(0)
+  })
+})
+
+describe('numbers of reports', () => {
+  it('go on from the clock when they cannot be reserved; it is told once, and again after it was over', async () => {
+    const told: unknown[] = []
+    const folder = join(dir, 'not', 'there')
+    const seq = await openSeq(
+      join(folder, 'seq.json'),
+      () => now,
+      (error) => told.push(error),
+    )
+    const first = await seq.next()
+    expect(first).toBeGreaterThan(now)
+    expect([await seq.next(), await seq.next()]).toEqual([first + 1, first + 2])
+    expect(told).toHaveLength(1)
+    await mkdir(folder, { recursive: true }) // there is room again
+    expect(await seq.next()).toBe(first + 3)
+    now += 10_000
+    expect(await (await openSeq(join(folder, 'seq.json'), () => now)).next(), 'a restart begins above all').toBeGreaterThan(first + 3)
+    expect(told).toHaveLength(1)
   })
 })
 
