@@ -4,6 +4,7 @@ import { Problem } from '../../schema/problem.ts'
 import { registered, registration, report, syncReply, takenOver, takeover as takeoverInput } from '../../schema/sync.ts'
 import { json, jsonBody, problems, router } from '../http/app.ts'
 import { atMost } from '../http/limit.ts'
+import { current } from '../http/protocol.ts'
 import { reached } from '../ctx.ts'
 import { signed } from '../http/signed.ts'
 import { identify } from '../verbs/identity.ts'
@@ -37,7 +38,7 @@ const registerRoute = createRoute({
   path: '/agent/register',
   summary: 'Bind a hotkey to an install',
   security,
-  middleware: [atMost(BODY_LIMIT.agent), signed('miner')] as const,
+  middleware: [atMost(BODY_LIMIT.agent), signed('miner'), current] as const,
   request: jsonBody(registration),
   responses: { 200: json(registered, 'Registered'), ...problems(...signatures, ...bodies, 'agent_too_old', 'agent_conflict', 'refused_facts') },
 })
@@ -47,7 +48,7 @@ const syncRoute = createRoute({
   path: '/agent/sync',
   summary: 'The fact goes up, the wish comes down',
   security,
-  middleware: [atMost(BODY_LIMIT.agent), signed('miner')] as const,
+  middleware: [atMost(BODY_LIMIT.agent), signed('miner'), current] as const,
   request: jsonBody(report),
   responses: {
     200: json(syncReply, 'The wish, a compact JWS'),

@@ -37,10 +37,9 @@ export function spokenFor(install: string | null): Problem {
 /**
  * Binds a hotkey to an install and takes the first facts. The same install may register again at any time;
  * another one only while no allocation lives there and the first was silent for ten minutes, or after `takeover`.
- * Throws `agent_too_old`, `wrong_role`, `not_admitted`, `agent_conflict`, `refused_facts`, `invalid_request`.
+ * Throws `wrong_role`, `not_admitted`, `agent_conflict`, `refused_facts`, `invalid_request`.
  */
 export async function register(ctx: Ctx, { hotkey, registration: r }: Register): Promise<{ protocol: number; epoch: number; server_time_ms: number }> {
-  await newEnough(ctx, hotkey, r)
   if (r.role !== 'miner') throw new Problem('wrong_role', 'only miners register so far')
   const { facts } = r
   if (!facts) throw new Problem('invalid_request', 'facts: a miner registers with its facts', { errors: [{ field: 'facts', message: 'required for a miner' }] })

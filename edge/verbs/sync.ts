@@ -17,7 +17,7 @@ import { standingOf, wishEntry, wishOf, type Standing } from '../store/wishes.ts
 import { advance } from './advance.ts'
 import { digestOf } from './digest.ts'
 import { isIdle } from './idle.ts'
-import { acceptable, newEnough, spokenFor } from './register.ts'
+import { acceptable, spokenFor } from './register.ts'
 import { noticeRollback } from './restoreEpoch.ts'
 
 export type Sync = { hotkey: string; report: Report }
@@ -25,10 +25,9 @@ export type Sync = { hotkey: string; report: Report }
 /**
  * Takes the fact, gives the wish. One batch: the report counts only if its seq is new for its install, and then wholly.
  * One that says nothing new writes nothing; its wish is read all the same, which repairs a wake that was lost.
- * Throws `agent_too_old`, `not_registered`, `agent_conflict`, `out_of_order`, `refused_facts`, `invalid_request`.
+ * Throws `not_registered`, `agent_conflict`, `out_of_order`, `refused_facts`, `invalid_request`.
  */
 export async function sync(ctx: Ctx, { hotkey, report }: Sync): Promise<{ wish: string }> {
-  await newEnough(ctx, hotkey, report)
   if (report.facts) acceptable(ctx, report.facts)
   checkEndpoints(hotkey, report)
   const t = { hotkey, report, digest: await digestOf(report), token: crypto.randomUUID(), nowMs: ctx.now() }

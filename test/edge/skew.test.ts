@@ -142,6 +142,16 @@ describe('an agent too old for this edge', () => {
     expect(await query(database.url, `SELECT version FROM miners WHERE hotkey = '${old.hotkey}'`)).toEqual([{ version: 'test' }])
   })
 
+  it('is told so too when this edge cannot read a word of what it says', async () => {
+    const { miner } = await rented('Model ancient')
+    for (const path of ['/agent/sync', '/agent/register']) {
+      const answer = await miner.send('POST', path, { protocol: 0, install: miner.install, version: '0.0.1', uptime: 'long' })
+      expect(await answer.json()).toMatchObject({ status: 426, code: 'agent_too_old' })
+    }
+    expect(await statusOf(miner.hotkey)).toMatchObject({ status: 'too_old', protocol: 0, version: '0.0.1' })
+    expect(await (await miner.send('POST', '/agent/sync', { protocol: 1, uptime: 'long' })).json()).toMatchObject({ status: 422, code: 'invalid_request' })
+  })
+
   it('is a candidate again once it is upgraded', async () => {
     const miner = await miner1('Model caught up')
     const upgraded = new WireMiner({ url: next.url, address: next.address }, 2, 'Model caught up')
