@@ -153,6 +153,8 @@ describe('news', () => {
     ['an outcome goes at once', [fact({})], [fact({ phase: 'running' })], 0],
     ['so does an end', [fact({ phase: 'stopping' })], [fact({ phase: 'gone' })], 0],
     ['so does an outcome that was never announced', [], [fact({ phase: 'failed' })], 0],
+    ['so does an act that is done', [fact({ phase: 'running' })], [fact({ phase: 'running', keys_n: 1 })], 0],
+    ['an act on its way may wait', [fact({ phase: 'running' })], [fact({ phase: 'starting', restart_n: 1 })], 1000],
     ['a step may wait a second', [], [fact({})], 1000],
     ['so may a new generation of the same', [fact({ phase: 'running' })], [fact({ phase: 'running', observed_generation: 2 })], 1000],
     ['progress may wait longer', [fact({ progress: { ...pull, current: 1 } })], [fact({ progress: pull })], 5000],

@@ -105,5 +105,8 @@ export function newsIn(told: News, now: News): number | null {
 function urgency(before: AllocationFact | undefined, now: AllocationFact): number | null {
   const same = (f: AllocationFact) => JSON.stringify({ ...f, progress: null })
   if (before && same(before) === same(now)) return JSON.stringify(before.progress) === JSON.stringify(now.progress) ? null : NEWS_MS.progress
-  return FINAL.has(now.phase) && now.phase !== before?.phase ? NEWS_MS.outcome : NEWS_MS.step
+  return FINAL.has(now.phase) && outcome(now) !== (before && outcome(before)) ? NEWS_MS.outcome : NEWS_MS.step
 }
+
+/** What somebody waits for: the phase, and the acts that were asked for. */
+const outcome = (f: AllocationFact) => `${f.phase} ${f.restart_n} ${f.keys_n}`
