@@ -188,6 +188,7 @@ describe('a restart', () => {
     await world.up()
     await until('it runs, and the restart is counted', () => fact(entry)?.restart_n === 1 && world.phase(entry.id) === 'running')
     expect(world.engine.acts).toEqual(done)
+    expect(fact(entry)?.error, 'its tenant asked for it').toBeNull()
   })
 
   it('that fails half way is finished while the agent lives, and only then counted', async () => {

@@ -13,11 +13,13 @@ export async function removeIt(t: Tools, container: Container, again: boolean): 
   else await t.memory.ended(container, t.memory.failureOf(container))
 }
 
-/** It ended by itself, or with its host. */
+/** It ended by itself, with its host, or half way through a restart that a crash cut off. */
 export async function startAgain(t: Tools, container: Container): Promise<void> {
   await t.driver.start(t.owner, container)
-  t.book.restarted(container, endedWith(container, 'it was started again'), t.clock.monotonicMs())
+  const asked = t.memory.lives.get(keyOf(container))?.restarting
+  t.book.restarted(container, asked ? null : endedWith(container, 'it was started again'), t.clock.monotonicMs())
   t.sight.put({ ...container, state: 'running', exitCode: null })
+  if (asked) await t.memory.restarted(container)
 }
 
 /**
@@ -67,6 +69,7 @@ export async function restart(t: Tools, container: Container, entry: WishRun, si
   await driver.start(owner, container)
   book.write(container, { owed: null, restarts: 0, ended: null })
   sight.put({ ...container, state: 'running', exitCode: null })
+  await memory.restarted(container)
   await adopt(t, { ...container, state: 'running' }, entry, signal)
 }
 
@@ -87,8 +90,9 @@ export async function rekey(t: Tools, container: Container, entry: WishRun): Pro
   }
   await driver.rekey(owner, container, entry.ssh_keys, taken)
   if (frozen) {
-    if (entry.desired === 'pause') await driver.pause(owner, container)
-    sight.put({ ...container, state: entry.desired === 'pause' ? 'paused' : 'running' })
+    const stays = entry.desired === 'pause' || Boolean(book.notes.get(keyOf(entry))?.held)
+    if (stays) await driver.pause(owner, container)
+    sight.put({ ...container, state: stays ? 'paused' : 'running' })
   }
   await memory.rekeyed(container, entry.keys_n, keys)
 }

@@ -47,8 +47,8 @@ export class Book {
     this.#notes.set(keyOf(n), { ...(this.#notes.get(keyOf(n)) ?? EMPTY), ...change })
   }
 
-  /** It ended by itself and was started again. */
-  restarted(n: Named, ended: Failure, nowMonotonicMs: number): void {
+  /** It ended and was started again. @param ended how, where its tenant did not ask for it */
+  restarted(n: Named, ended: Failure | null, nowMonotonicMs: number): void {
     this.write(n, { restarts: (this.#notes.get(keyOf(n))?.restarts ?? 0) + 1, restartedAt: nowMonotonicMs, endpoint: null, ended })
   }
 

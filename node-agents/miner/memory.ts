@@ -20,6 +20,8 @@ const life = z.object({
   /** One-shot acts that were executed. */
   restart_n: z.number().int().nonnegative(),
   keys_n: z.number().int().nonnegative(),
+  /** A counted restart was begun and is not known to be done: if it has ended, that is why. */
+  restarting: z.boolean().optional(),
   /** Its counters were lost: what the next wish asks for counts as done. */
   unsure: z.boolean().optional(),
   /** Fingerprints of every key that may be let in; null: not known. */
@@ -89,11 +91,16 @@ export class Memory {
   async restarting(s: Subject, restart_n: number): Promise<void> {
     const before = this.#lives.get(keyOf(s))
     try {
-      await this.#set(s, { restart_n })
+      await this.#set(s, { restart_n, restarting: true })
     } catch (error) {
       if (before) this.#lives.set(keyOf(s), before)
       throw error
     }
+  }
+
+  /** It runs again. */
+  restarted(s: Subject): Promise<void> {
+    return this.#set(s, { restarting: false })
   }
 
   /** Before keys are replaced: from now on the old ones and the new ones may be let in. */
