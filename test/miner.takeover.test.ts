@@ -5,6 +5,7 @@ import { generateHotkey } from '../node-agents/core/hotkey.ts'
 import type { AllocationView } from '../schema/index.ts'
 import { computeMiner, flagsOf } from './support/compute-miner.ts'
 import { MemoryEngine } from './support/driver.ts'
+import { testEngine } from './support/engine.ts'
 import { keyPair, login } from './support/ssh.ts'
 import { startStack, type TestStack } from './support/stack.ts'
 import { readUntil } from './support/edge.ts'
@@ -109,11 +110,18 @@ describe('a new hotkey on an old host', () => {
   })
 })
 
-describe('with a real edge, on boxes', () => {
+const engine = await testEngine()
+
+describe.each([
+  { name: 'boxes', driver: 'box' as const },
+  { name: 'Docker', driver: engine },
+])('with a real edge, on $name', ({ driver }) => {
+  if (!driver) return void it.skip('needs an engine at DOCKER_HOST', () => undefined)
+
   let stack: TestStack
   const pair = keyPair()
   beforeAll(async () => {
-    stack = await startStack()
+    stack = await startStack({ driver })
   })
   afterAll(() => stack?.close())
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ContainerIdentity, Owner } from '../../core/ports.ts'
 import type { Row } from './client.ts'
-import { inventoryOf, labelsOf, ofContainer } from './labels.ts'
+import { installsOf, inventoryOf, labelsOf, ofContainer } from './labels.ts'
 
 const owner: Owner = { edge: 'e', hotkey: 'h', install: 'i' }
 const identity: ContainerIdentity = { allocation: 'al_1', incarnation: 3, gpus: ['GPU-a', 'GPU-b'], port: 20022, hostKey: 'ssh-ed25519 AAAA', trace: 'f00' }
@@ -58,4 +58,10 @@ describe('labels', () => {
       'compute.incarnation=3',
     ])
   })
+})
+
+test('installs of a hotkey at an edge, each once; nobody else counts', () => {
+  const of = (over: Partial<Owner>) => row({ Labels: labelsOf({ ...owner, ...over }, identity) })
+  const rows = [of({}), of({}), of({ install: 'j' }), of({ hotkey: 'x', install: 'k' }), of({ edge: 'x', install: 'l' }), row({ Labels: {} })]
+  expect(installsOf(owner, rows)).toEqual(['i', 'j'])
 })
