@@ -47,6 +47,7 @@ describe('accept', () => {
     ['more disk than there is', { limits: { ...limits, disk_gb: 101 } }, {}, 'limits_refused'],
     ['more processes than any host gives', { limits: { ...limits, pids: 40_000 } }, {}, 'limits_refused'],
     ['a full disk', {}, { diskFreeMb: 1000 }, 'disk_full'],
+    ['a disk with less than its reserve left', {}, { diskFreeMb: 19_000, diskReserveMb: 20_000 }, 'disk_full'],
   ])('%s', (_, change, allowed, code) => {
     expect(accept({ ...wish, ...change }, { ...host, ...allowed }, new Set(['GPU-other']))?.code ?? null).toBe(code)
   })
