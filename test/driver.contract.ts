@@ -40,6 +40,14 @@ export function driverContract(name: string, setup: () => Promise<Subject>): voi
       await expect(login({ ...target, privateKey: '' }, 'true', password)).rejects.toThrow(/authentication methods failed/)
     })
 
+    test('says when it is made and about to start', async () => {
+      const { spec: one } = await spec()
+      const o = owner()
+      const seen: string[] = []
+      await driver.run(o, one, undefined, () => seen.push('created')).then(() => seen.push('started'))
+      expect(seen).toEqual(['created', 'started'])
+    })
+
     test('is logged into by plain ssh without prompt or warning', async ({ skip }) => {
       if (!(await hasOpenssh())) skip('no OpenSSH client on this machine')
       const { target } = await running()

@@ -102,7 +102,7 @@ describe('a miner agent', () => {
     expect(world.edge.fact(entry.id)).toMatchObject({
       restart_n: 2,
       keys_n: 3,
-      took: { pull: expect.any(Number), create: expect.any(Number), banner: expect.any(Number), init: expect.any(Number) },
+      took: { pull: expect.any(Number), create: expect.any(Number), start: expect.any(Number), banner: expect.any(Number), init: expect.any(Number) },
     })
     expect(world.engine.acts).toEqual([])
   })

@@ -91,7 +91,7 @@ async function adopt(root: string, owner: Owner, spec: ContainerSpec): Promise<{
   return (await alive(record)) ? { port: record.identity.port } : startHost({ folder, record }, [record.identity.port])
 }
 
-async function run(root: string, owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<{ port: number }> {
+async function run(root: string, owner: Owner, spec: ContainerSpec, signal?: AbortSignal, onCreated?: () => void): Promise<{ port: number }> {
   const access = accessOf(spec)
   await folders(root)
   const adopted = await adopt(root, owner, spec)
@@ -101,6 +101,7 @@ async function run(root: string, owner: Owner, spec: ContainerSpec, signal?: Abo
   const record: BoxRecord = { owner, identity, token: randomUUID(), pid: null, env: access.env }
   const box = { folder: folderOf(root, spec), record }
   await makeFolder(box.folder, record, { hostKey: spec.hostPrivateKey, keys: access.keys })
+  onCreated?.()
   try {
     return await startHost(box, spec.ports, signal)
   } catch (error) {
@@ -139,7 +140,7 @@ export function boxDriver({ root, warn = console.warn }: { root: string; warn?: 
     installs: (who, signal) => asDriver(signal, () => installs(root, who)),
     hasImage: async () => true,
     pull: async () => undefined,
-    run: (owner, spec, signal) => asDriver(signal, () => run(root, owner, spec, signal)),
+    run: (owner, spec, signal, onCreated) => asDriver(signal, () => run(root, owner, spec, signal, onCreated)),
     start: (owner, c) =>
       asDriver(undefined, async () => {
         const box = await need(root, owner, c)

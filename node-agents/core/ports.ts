@@ -70,8 +70,11 @@ export interface Driver {
   hasImage(reference: string, signal?: AbortSignal): Promise<boolean>
   /** Resolves when the image is on disk; reports bytes as they come; rejects `pull_failed`. */
   pull(reference: string, onProgress: (p: PullProgress) => void, signal: AbortSignal): Promise<void>
-  /** Creates and starts; resolves with the port its SSH server was given, before it answers. */
-  run(owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<{ port: number }>
+  /**
+   * Creates and starts; resolves with the port its SSH server was given, before it answers.
+   * @param onCreated called before each try to start
+   */
+  run(owner: Owner, spec: ContainerSpec, signal?: AbortSignal, onCreated?: () => void): Promise<{ port: number }>
   /** Starts an exited container again, as it was. */
   start(owner: Owner, c: ContainerIdentity): Promise<void>
   /** Stops without removing: it can be started again. */

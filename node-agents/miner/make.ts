@@ -33,7 +33,13 @@ export async function make(t: Tools, entry: WishRun, ports: number[], signal: Ab
     )
     tell({ phase: 'creating', progress: at('create') })
   }
-  const container = await watch.lap('create', create(t, entry, ports, signal))
+  const container = await watch.laps('create', 'start', (created) => {
+    const onCreated = () => {
+      created()
+      tell({ phase: 'starting', progress: at('start') })
+    }
+    return create(t, entry, ports, signal, onCreated)
+  })
   tell({ phase: 'starting', progress: at('banner') })
   await watch.lap('banner', answer(t, container, signal))
   for (const [i, argv] of entry.init.entries()) {
@@ -50,24 +56,36 @@ const termsOf = ({ restart_n, keys_n, ssh_keys, expires_at_ms }: WishRun) => ({ 
 /** Milliseconds each stage took; the laps of one stage add up. */
 function stopwatch(clock: Clock) {
   const took: Partial<Record<Progress['stage'], number>> = {}
-  return {
-    took,
-    async lap<T>(stage: Progress['stage'], work: Promise<T>): Promise<T> {
-      const begun = clock.monotonicMs()
-      const result = await work
-      took[stage] = (took[stage] ?? 0) + Math.round(clock.monotonicMs() - begun)
-      return result
-    },
+  const add = (stage: Progress['stage'], since: number) => {
+    took[stage] = (took[stage] ?? 0) + Math.round(clock.monotonicMs() - since)
   }
+  const lap = async <T>(stage: Progress['stage'], work: Promise<T>): Promise<T> => {
+    const begun = clock.monotonicMs()
+    const result = await work
+    add(stage, begun)
+    return result
+  }
+  /** Two stages in one piece of work, which says when the second begins. */
+  const laps = async <T>(first: Progress['stage'], second: Progress['stage'], work: (next: () => void) => Promise<T>): Promise<T> => {
+    let [stage, begun] = [first, clock.monotonicMs()]
+    const next = () => {
+      add(stage, begun)
+      ;[stage, begun] = [second, clock.monotonicMs()]
+    }
+    const result = await work(next)
+    add(stage, begun)
+    return result
+  }
+  return { took, lap, laps }
 }
 
-async function create(t: Tools, entry: WishRun, ports: number[], signal: AbortSignal): Promise<Container> {
+async function create(t: Tools, entry: WishRun, ports: number[], signal: AbortSignal, onCreated: () => void): Promise<Container> {
   if (ports.length === 0) throw new DriverError('no_port', `every SSH port of this host (${t.ports.first}-${t.ports.last}) is in use`)
   const key = generateHostKey(entry.id)
   const { id: allocation, incarnation, gpus, trace, image, limits, env, ssh_keys: authorizedKeys } = entry
   const identity = { allocation, incarnation, gpus, hostKey: key.publicKey, trace }
   const spec = { ...identity, ports, image, limits, env, authorizedKeys, hostPrivateKey: key.privateKey, simulated: t.simulated }
-  const { port } = await t.driver.run(t.owner, spec, signal)
+  const { port } = await t.driver.run(t.owner, spec, signal, onCreated)
   const container: Container = { ...identity, port, state: 'running', exitCode: null, started: true }
   t.sight.put(container)
   return container

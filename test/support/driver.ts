@@ -103,7 +103,7 @@ export class MemoryEngine {
         this.#here([...new Set(this.rows.filter((r) => r.owner.edge === edge && r.owner.hotkey === hotkey).map((r) => r.owner.install))]),
       hasImage: async (reference) => this.#here(this.images.has(reference)),
       pull: (reference, onProgress, signal) => this.#here(this.pull(reference, onProgress, signal)),
-      run: async (owner, spec, signal) => this.#run(owner, spec, signal),
+      run: async (owner, spec, signal, onCreated) => this.#run(owner, spec, signal, onCreated),
       start: async (_, c) => {
         await this.#act('start', c)
         if (!(await this.#up(this.#need(c.allocation)))) throw new DriverError('no_port', 'its port is taken')
@@ -177,7 +177,7 @@ export class MemoryEngine {
     this.#changed()
   }
 
-  async #run(owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<{ port: number }> {
+  async #run(owner: Owner, spec: ContainerSpec, signal?: AbortSignal, onCreated?: () => void): Promise<{ port: number }> {
     this.#here(null)
     await this.beforeRun(spec, signal)
     signal?.throwIfAborted()
@@ -186,6 +186,7 @@ export class MemoryEngine {
       if (this.rows.some((r) => r.port === port && r.state === 'running')) continue
       const identity = { allocation, incarnation, gpus, hostKey, trace, port }
       const row: Row = { ...identity, owner, spec, state: 'created', exitCode: null, started: false, server: null, sockets: new Set(), sessionsEnded: 0 }
+      onCreated?.()
       if (!(await this.#up(row))) continue
       this.#rows.set(`${allocation}/${incarnation}`, row)
       this.made.push(`${allocation}/${incarnation}`)

@@ -98,9 +98,9 @@ export function dockerDriver(o: DockerOptions): Driver {
     installs: async (who, signal) => installsOf(who, await engine.list({}, signal)),
     hasImage: async (reference, signal) => (await engine.imageEnv(reference, signal)) !== null,
     pull: (reference, onProgress, signal) => pull(engine, reference, onProgress, signal),
-    async run(owner, spec, signal) {
+    async run(owner, spec, signal, onCreated) {
       await walls.ensure(WALL_AGE_MS)
-      return run(ground, owner, spec, signal)
+      return run(ground, owner, spec, signal, onCreated)
     },
     async start(owner, c) {
       const row = await need(engine, owner, c)

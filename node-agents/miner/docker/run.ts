@@ -18,7 +18,15 @@ export type Ground = {
   /** Whether the engine keeps quotas. */ storage: () => boolean
 }
 
-type Start = { engine: Engine; owner: Owner; spec: ContainerSpec; access: Access; place: Omit<Place, 'port'>; signal: AbortSignal | undefined }
+type Start = {
+  engine: Engine
+  owner: Owner
+  spec: ContainerSpec
+  access: Access
+  place: Omit<Place, 'port'>
+  signal: AbortSignal | undefined
+  onCreated: (() => void) | undefined
+}
 /** `adopted`: it was there already, on a network of its own. */
 type Made = Port & { adopted: boolean }
 
@@ -58,6 +66,7 @@ async function tryPort(o: Start, port: number): Promise<Made | 'again' | null> {
   try {
     if (image.status === 'rejected') throw image.reason
     await engine.put(id, await sshArchive(o.access, spec.hostPrivateKey, image.value ?? []), signal)
+    o.onCreated?.()
     await engine.start(id, signal)
     return { port, adopted: false }
   } catch (error) {
@@ -80,14 +89,20 @@ async function firstFree(start: Start): Promise<Made> {
 }
 
 /** Creates and starts on the first free port, on a network of its own; whatever fails leaves nothing behind. @throws DriverError */
-export async function run({ engine, networks, bindAddress, dns, storage }: Ground, owner: Owner, spec: ContainerSpec, signal?: AbortSignal): Promise<Port> {
+export async function run(
+  { engine, networks, bindAddress, dns, storage }: Ground,
+  owner: Owner,
+  spec: ContainerSpec,
+  signal?: AbortSignal,
+  onCreated?: () => void,
+): Promise<Port> {
   const access = accessOf(spec)
   if (signal?.aborted) throw givenUp(signal)
   const network = await networks.take(owner)
   let outcome: 'used' | 'free' | 'failed' = 'failed'
   try {
     const place = { bindAddress, dns, network: network.name, storage: storage() }
-    const { port, adopted } = await firstFree({ engine, owner, spec, access, place, signal })
+    const { port, adopted } = await firstFree({ engine, owner, spec, access, place, signal, onCreated })
     outcome = adopted ? 'free' : 'used'
     return { port }
   } finally {
