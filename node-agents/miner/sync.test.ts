@@ -41,6 +41,8 @@ async function idle(ms: number, each: (sync: Sync, path: string, clock: HandCloc
   const state = await openState(dir, () => clock.wallMs())
   const stop = new AbortController()
   let requests = 0
+  /** When reports with the facts of the host were made (ms). */
+  const fulls: number[] = []
   const asked = async <T>(path: string, answer: () => Promise<T>): Promise<T> => {
     requests++
     if (clock.monotonicMs() >= ms) stop.abort()
@@ -55,16 +57,20 @@ async function idle(ms: number, each: (sync: Sync, path: string, clock: HandCloc
   }
   const nothing: News = { allocations: [], unexplained: [], foreign: 0, engine: { ok: true, message: '' } }
   const facts = hostFacts(hotkey, 8, 'NVIDIA H200')
-  const report = async (full: boolean): Promise<Report> => ({
-    protocol: PROTOCOL,
-    version: 'test',
-    install: state.install,
-    boot: makeId('bo', 0, randomBytes(10)),
-    seq: 1,
-    wish: null,
-    ...nothing,
-    facts: full ? facts : null,
-  })
+  const told = (full: boolean) => void (full && fulls.push(clock.monotonicMs()))
+  const report = async (full: boolean): Promise<Report> => (
+    told(full),
+    {
+      protocol: PROTOCOL,
+      version: 'test',
+      install: state.install,
+      boot: makeId('bo', 0, randomBytes(10)),
+      seq: 1,
+      wish: null,
+      ...nothing,
+      facts: full ? facts : null,
+    }
+  )
   const session = new Session({ control, state, pin: edge.pin, clock, facts: () => facts, log, onMet: () => undefined, onRegistered: () => undefined })
   const pulse = new Pulse(clock)
   const time = new ServerTime(clock)
@@ -74,7 +80,7 @@ async function idle(ms: number, each: (sync: Sync, path: string, clock: HandCloc
   await sync.run(stop.signal).catch((error: unknown) => {
     if (!stop.signal.aborted) throw error
   })
-  return { perHour: requests / (clock.monotonicMs() / HOUR), pulse }
+  return { perHour: requests / (clock.monotonicMs() / HOUR), pulse, fulls }
 }
 
 describe('an idle agent', () => {
@@ -90,6 +96,16 @@ describe('an idle agent', () => {
     expect(reconnects).toBeGreaterThan(10)
     expect(perHour + reconnects / 200).toBeLessThanOrEqual(7)
     expect(perHour).toBeGreaterThan(6)
+  })
+
+  it('tells at once what its host became while a report of it was on its way', async () => {
+    let changes = 0
+    const { fulls } = await idle(HOUR, (sync, path) => {
+      if (path === 'register') sync.socketUp()
+      if (path === 'sync' && changes++ < 2) sync.hostChanged()
+    })
+    expect(fulls[2]).toBeLessThanOrEqual(2000)
+    expect(fulls[3]).toBeGreaterThan(480_000) // and then rests
   })
 
   it('asks every minute while its socket is down', async () => {

@@ -44,6 +44,8 @@ export class Sync {
   /** What the edge last took from us. */
   #told: News = { allocations: [], unexplained: [], foreign: 0, engine: { ok: true, message: '' } }
   #fullAt = -Infinity
+  /** The host changed since the last report was made. */
+  #hostNews = false
   /** When a sync is due even with nothing to tell. */
   #dueAt = -Infinity
 
@@ -59,6 +61,7 @@ export class Sync {
 
   /** The host itself changed: the next sync carries its facts, soon. */
   hostChanged(): void {
+    this.#hostNews = true
     if (this.#fullAt === -Infinity) return // the next one carries them anyway
     this.#fullAt = -Infinity
     this.#due(NEWS_MS.step)
@@ -108,10 +111,12 @@ export class Sync {
     const { clock, control, hold, time, onWish, onFull } = this.#d
     const full = clock.monotonicMs() >= this.#fullAt
     this.#dueAt = Infinity // a "go" from here on may be about what this request does not see
+    this.#hostNews = false
     const report = await this.#d.report(full)
     const jws = await control.sync(report, signal)
     this.#told = report
     if (full) this.#fullAt = clock.monotonicMs() + (report.facts ? FULL_MS * (1 + FULL_SPREAD * (2 * Math.random() - 1)) : POLL_MS)
+    if (full && this.#hostNews) this.hostChanged() // not in what was just told
     const news = await hold.take(jws)
     if (hold.wish) time.anchor(hold.wish.issuedAtMs)
     if (report.facts) onFull()
