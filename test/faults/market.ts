@@ -100,7 +100,7 @@ export class Market {
     const of = (name: string, script: string, o: Partial<ChildOptions>) => new Service({ name, script, log: join(folder, `${name}.log`), ...o })
     this.#services = {
       database: of('database', 'local/database/main.ts', { args: ['--file', join(folder, 'database.sqlite'), '--port', String(ports.database)] }),
-      edge: of('edge', 'local/edge/main.ts', { input: JSON.stringify({ vars, port: ports.edge, persist: join(folder, 'edge') }) }),
+      edge: of('edge', 'local/edge/main.ts', { env: { TMPDIR: folder }, input: JSON.stringify({ vars, port: ports.edge, persist: join(folder, 'edge') }) }),
       agent: of('agent', 'local/miner.ts', { args: [own ? 'docker' : 'box', ...Object.entries(flags).flat()] }),
     }
   }

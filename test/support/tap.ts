@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type RequestOptions, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 
 export type Exchange = { method: string; path: string; body: string; /** Empty until it is answered, and for what streams. */ answer: string }
@@ -33,7 +34,7 @@ export class Tap {
     this.#target = target
     this.#streams = streams
     this.#server = createServer((q, a) => void this.#pass(q, a).catch(() => a.destroy()))
-    this.#server.on('upgrade', (q: IncomingMessage, near: Socket, head: Buffer) => this.#tunnel(q, near, head))
+    this.#server.on('upgrade', (q: IncomingMessage, near: Socket, head: Buffer) => void this.#tunnel(q, near, head).catch(() => near.destroy()))
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.on('error', () => undefined)
@@ -110,33 +111,45 @@ export class Tap {
     return true
   }
 
-  /** What is no exchange of HTTP any more, such as a WebSocket, is passed on byte by byte. */
-  #tunnel(q: IncomingMessage, near: Socket, head: Buffer): void {
-    const onward = request({ ...far(this.#target()), method: q.method, path: q.url, headers: q.headers, agent: false })
+  /** What turns into no exchange of HTTP, such as a WebSocket or a command in a container, is passed on byte by byte. */
+  async #tunnel(q: IncomingMessage, near: Socket, head: Buffer): Promise<void> {
+    const e: Exchange = { method: q.method ?? '', path: q.url ?? '', body: '', answer: '' }
+    if (await this.#sprung('before it is passed on', e)) return void near.destroy()
+    const onward = request({ ...far(this.#target()), method: e.method, path: e.path, headers: q.headers, agent: false })
     onward.on('error', () => near.destroy())
-    const say = (answered: IncomingMessage) => {
-      const lines = answered.rawHeaders.flatMap((h, i, all) => (i % 2 === 0 ? [`${h}: ${all[i + 1]}`] : []))
-      near.write(`HTTP/1.1 ${answered.statusCode} ${answered.statusMessage}\r\n${lines.join('\r\n')}\r\n\r\n`)
-    }
+    near.on('close', () => onward.destroy())
+    // What belongs to the request still, such as the words of the command.
+    const more = (bytes: Buffer) => onward.write(bytes)
     onward.on('upgrade', (answered, socket, first) => {
-      say(answered)
-      near.write(first)
-      socket.write(head)
-      near.pipe(socket).pipe(near)
-      this.#tunnels++
-      near.once('close', () => this.#tunnels--)
-      socket.on('error', () => near.destroy())
-      for (const [a, b] of [
-        [near, socket],
-        [socket, near],
-      ] as const)
-        for (const end of ['end', 'close']) a.on(end, () => b.destroy())
+      near.off('data', more)
+      void this.#sprung('after it was answered', e).then((cut) => (cut ? near.destroy() : this.#join(near, socket, answered, first)))
     })
     onward.on('response', (answered) => {
-      say(answered)
+      near.write(headOf(answered))
       answered.pipe(near)
     })
-    near.on('close', () => onward.destroy())
-    onward.end()
+    onward.flushHeaders()
+    if (head.length > 0) more(head)
+    near.on('data', more)
   }
+
+  #join(near: Socket, socket: Duplex, answered: IncomingMessage, first: Buffer): void {
+    near.write(headOf(answered))
+    near.write(first)
+    near.pipe(socket).pipe(near)
+    this.#tunnels++
+    near.once('close', () => this.#tunnels--)
+    socket.on('error', () => near.destroy())
+    // Who died says nothing more; only a command may still answer somebody who has no more to say.
+    const ends = this.#streams ? ['close'] : ['close', 'end']
+    for (const end of ends) {
+      near.on(end, () => socket.destroy())
+      socket.on(end, () => near.destroy())
+    }
+  }
+}
+
+function headOf(answered: IncomingMessage): string {
+  const lines = answered.rawHeaders.flatMap((h, i, all) => (i % 2 === 0 ? [`${h}: ${all[i + 1]}`] : []))
+  return `HTTP/1.1 ${answered.statusCode} ${answered.statusMessage}\r\n${lines.join('\r\n')}\r\n\r\n`
 }
