@@ -18,6 +18,7 @@ const RUNS = 20
 const WARM_UP = 2
 const IDLE_MS = 5_000
 const FLOOR_PORT = 19_999
+const FLOOR_NETWORK = 'benchfloor'
 const IMAGE = process.env['COMPUTE_TEST_IMAGE'] ?? 'compute-workspace:test'
 
 /** Dials until an SSH server says who it is; a proxy in front may accept and close again before that. */
@@ -35,14 +36,24 @@ async function banner(host: string, port: number): Promise<void> {
   throw new Error(`no SSH banner at ${host}:${port}`)
 }
 
-/** The floor: the same image by hand, from create to banner. */
-async function byHand(docker: Docker): Promise<number> {
+/** A network of its own, as every rental has one: made ahead here as there. */
+async function ownNetwork(docker: Docker) {
+  return docker.createNetwork({
+    Name: FLOOR_NETWORK,
+    CheckDuplicate: true,
+    IPAM: { Driver: 'default', Config: [{ Subnet: '198.19.255.248/29' }] },
+    Options: { 'com.docker.network.bridge.name': FLOOR_NETWORK, 'com.docker.network.bridge.enable_icc': 'false' },
+  })
+}
+
+/** The floor: the same image by hand, from create to banner. @param network default: the bridge all share */
+async function byHand(docker: Docker, network = 'bridge'): Promise<number> {
   let id = ''
   const ms = await timed(async () => {
     const container = await docker.createContainer({
       Image: IMAGE,
       Cmd: ['/usr/sbin/sshd', '-D', '-e'],
-      HostConfig: { Init: true, PortBindings: { '22/tcp': [{ HostIp: '127.0.0.1', HostPort: String(FLOOR_PORT) }] } },
+      HostConfig: { Init: true, NetworkMode: network, PortBindings: { '22/tcp': [{ HostIp: '127.0.0.1', HostPort: String(FLOOR_PORT) }] } },
       ExposedPorts: { '22/tcp': {} },
     })
     id = container.id
@@ -116,6 +127,7 @@ export const bench: Bench = async () => {
     ],
     { stdio: 'inherit' },
   )
+  let network: Awaited<ReturnType<typeof ownNetwork>> | null = null
   try {
     const key = await edge.key('bench')
     await readUntil(
@@ -123,20 +135,27 @@ export const bench: Bench = async () => {
       (a) => a.body.free === 8,
     )
     const floor: number[] = []
+    const walled: number[] = []
     const ours: number[] = []
+    network = await ownNetwork(docker)
     for (let i = -WARM_UP; i < RUNS; i++) {
-      const [hand, rental] = [await byHand(docker), await rented(edge, key)]
+      const [hand, alone, rental] = [await byHand(docker), await byHand(docker, FLOOR_NETWORK), await rented(edge, key)]
       if (i >= 0) floor.push(hand)
+      if (i >= 0) walled.push(alone)
       if (i >= 0) ours.push(rental)
     }
     await sleep(IDLE_MS)
     const to = `create, start and banner of the same image by hand (p50 ${round(median(floor), 0)} ms, p99 ${round(quantile(floor, 0.99), 0)} ms)`
+    const toWalled = `the same by hand on a network of its own (p50 ${round(median(walled), 0)} ms)`
+    const value = round(median(ours), 0)
     const figures: Figure[] = [
-      { name: 'allocate_to_ssh', value: round(median(ours), 0), unit: 'ms', to, ratio: round(median(ours) / median(floor)), n: RUNS },
+      { name: 'allocate_to_ssh', value, unit: 'ms', to, ratio: round(median(ours) / median(floor)), n: RUNS },
+      { name: 'allocate_to_ssh_walled', value, unit: 'ms', to: toWalled, ratio: round(median(ours) / median(walled)), n: RUNS },
       { name: 'agent_rss_mb', value: round(await rss(agent), 0), unit: 'MB', note: `idle ${IDLE_MS / 1000} s after ${RUNS + WARM_UP} rentals` },
     ]
     return figures
   } finally {
+    await network?.remove()
     agent.kill('SIGTERM')
     await once(agent, 'exit')
     await edge.close()
