@@ -106,7 +106,7 @@ export class Hub extends DurableObject<Env> {
   }
 
   async #lookAtMiners(context: Ctx): Promise<void> {
-    const due = this.#heard.nextLook()
+    const due = this.#heard.nextLook(0)
     if (due === null || due > Date.now()) return
     await look(context, this.#heard, this.#sockets(), this.env.VERSION?.id ?? '').catch((e: unknown) =>
       context.log.error('liveness_untold', { shard: this.ctx.id.name ?? '', error: String(e) }),
@@ -151,7 +151,7 @@ export class Hub extends DurableObject<Env> {
   /** One alarm serves the look at the miners and the deadlines of placements. */
   async #arm(): Promise<void> {
     const [deadline] = this.ctx.storage.sql.exec<{ at: number | null }>('SELECT min(at) AS at FROM deadlines').toArray()
-    const times = [deadline?.at ?? null, this.#heard.nextLook()].filter((at) => at !== null)
+    const times = [deadline?.at ?? null, this.#heard.nextLook(Date.now())].filter((at) => at !== null)
     if (times.length === 0) return
     const next = Math.min(...times)
     const set = await this.ctx.storage.getAlarm()

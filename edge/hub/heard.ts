@@ -122,9 +122,9 @@ export class Heard {
   }
 
   /** When to look next (ms); null while there is nobody to look at. */
-  nextLook(): number | null {
+  nextLook(nowMs: number): number | null {
     const [any] = this.#sql.exec('SELECT 1 FROM heard LIMIT 1').toArray()
-    return any === undefined ? null : (this.#looks()?.seen_at ?? 0) + LIVENESS.watchMs
+    return any === undefined ? null : (this.#looks()?.seen_at ?? nowMs) + LIVENESS.watchMs
   }
 
   /** The last look that the database was told of (ms; 0: none), and how many it saw in each state. */
