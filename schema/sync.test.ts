@@ -30,6 +30,8 @@ const facts = {
   driver: 'docker',
   isolation: 'runc',
   engine: 'docker 28',
+  disk: 'quota',
+  network: 'isolated',
   address: '192.0.2.1',
   cpus: 8,
   memory_mb: 1,
@@ -78,6 +80,11 @@ it('takes a report as it is, and ignores fields of a newer protocol at every dep
     facts: { ...facts, mood: 1, gpu: { ...facts.gpu, mood: 1 } },
   }
   expect(report.parse(newer)).toEqual(good)
+})
+
+it('reads what an agent of protocol 1 leaves out as the least: nothing is bounded, nothing kept apart', () => {
+  const { disk: _disk, network: _network, ...older } = facts
+  expect(report.parse({ ...good, facts: older }).facts).toEqual({ ...older, disk: 'shared', network: 'open' })
 })
 
 it.each<[string, Partial<Record<keyof Report, unknown>>]>([

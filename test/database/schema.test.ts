@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eq, sql } from 'drizzle-orm'
@@ -35,7 +35,9 @@ onEveryDatabase('migrations', (client, database) => {
 
   it('are the ones drizzle itself would apply', async () => {
     await drizzleMigrate(drizzle(client()), { migrationsFolder: join(import.meta.dirname, '../../schema/migrations') })
-    expect((await client().execute('SELECT count(DISTINCT hash) AS n, count(*) AS m FROM __drizzle_migrations')).rows[0]).toMatchObject({ n: 2, m: 2 })
+    const { entries } = JSON.parse(readFileSync(join(import.meta.dirname, '../../schema/migrations/meta/_journal.json'), 'utf8')) as { entries: unknown[] }
+    const [row] = (await client().execute('SELECT count(DISTINCT hash) AS n, count(*) AS m FROM __drizzle_migrations')).rows
+    expect(row).toMatchObject({ n: entries.length, m: entries.length })
   })
 
   it('keep what was applied, name the one that fails, and refuse one edited afterwards', async () => {
