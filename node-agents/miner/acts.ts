@@ -63,11 +63,11 @@ export async function restart(t: Tools, container: Container, entry: WishRun, si
     throw error
   }
   t.changed()
-  await driver.stop(owner, container)
-  book.write(container, { endpoint: null })
+  if (!book.notes.get(keyOf(entry))?.stopped) await driver.stop(owner, container)
+  book.write(container, { endpoint: null, stopped: true })
   sight.put({ ...container, state: 'exited' })
   await driver.start(owner, container)
-  book.write(container, { owed: null, restarts: 0, ended: null })
+  book.write(container, { owed: null, stopped: false, restarts: 0, ended: null })
   sight.put({ ...container, state: 'running', exitCode: null })
   await memory.restarted(container)
   await adopt(t, { ...container, state: 'running' }, entry, signal)

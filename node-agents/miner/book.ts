@@ -22,11 +22,24 @@ export type Note = {
   ended: Failure | null
   /** A restart that is counted and not done: the number of those that were done before it. */
   owed: number | null
+  /** That restart has stopped it: what is left is to start it, which may have happened without our hearing of it. */
+  stopped: boolean
 }
 
 export type Notes = ReadonlyMap<Key, Note>
 
-const EMPTY: Note = { phase: null, progress: null, failure: null, held: null, endpoint: null, restarts: 0, restartedAt: -Infinity, ended: null, owed: null }
+const EMPTY: Note = {
+  phase: null,
+  progress: null,
+  failure: null,
+  held: null,
+  endpoint: null,
+  restarts: 0,
+  restartedAt: -Infinity,
+  ended: null,
+  owed: null,
+  stopped: false,
+}
 const MOST_RESTARTS = 3
 /** After so many quick restarts the next one waits this long. */
 const WORN_MS = 5 * 60_000

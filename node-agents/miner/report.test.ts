@@ -58,6 +58,7 @@ const note = (change: Partial<Note>): Note => ({
   restartedAt: 0,
   ended: null,
   owed: null,
+  stopped: false,
   ...change,
 })
 const pull = { stage: 'pull' as const, current: 5, total: 10 }

@@ -70,6 +70,7 @@ export class Market {
   readonly #url: string
   readonly #services: Record<Exclude<Victim, 'engine'>, Service>
   readonly #boxes: BoxWatch | null
+  readonly #flags: Record<string, string>
   key = ''
 
   private constructor({ folder, keys, hotkey, ports, own }: Parts, taps: Market['taps']) {
@@ -85,10 +86,9 @@ export class Market {
     this.driver = own ? dockerDriver({ socket: own.socket, bindAddress: '127.0.0.1' }) : boxDriver({ root: join(state, 'boxes') })
     const image = own?.image ?? 'compute-workspace:box'
     const vars = { ...keys.vars, ENVIRONMENT: 'development', NETUID: '27', DEFAULT_IMAGE: image, DATABASE_URL: taps.database.url }
-    const flags = {
+    this.#flags = {
       '--edge': `${taps.edge.url}#${keys.fingerprint}`,
       '--hotkey-file': join(folder, 'hotkey'),
-      '--state': state,
       '--address': '127.0.0.1',
       '--bind': '127.0.0.1',
       '--ports': `${ports.ssh}-${ports.ssh + SSH_PORTS}`,
@@ -101,7 +101,7 @@ export class Market {
     this.#services = {
       database: of('database', 'local/database/main.ts', { args: ['--file', join(folder, 'database.sqlite'), '--port', String(ports.database)] }),
       edge: of('edge', 'local/edge/main.ts', { env: { TMPDIR: folder }, input: JSON.stringify({ vars, port: ports.edge, persist: join(folder, 'edge') }) }),
-      agent: of('agent', 'local/miner.ts', { args: [own ? 'docker' : 'box', ...Object.entries(flags).flat()] }),
+      agent: of('agent', 'local/miner.ts', { args: this.#agentArgs(state) }),
     }
   }
 
@@ -126,6 +126,10 @@ export class Market {
       await market.close().catch(() => undefined) // the first failure is the one to tell
       throw new Error(`the market did not start\n${said}`, { cause })
     }
+  }
+
+  #agentArgs(state: string): string[] {
+    return [this.engine ? 'docker' : 'box', ...Object.entries({ ...this.#flags, '--state': state }).flat()]
   }
 
   async #begin(database: string): Promise<void> {
@@ -159,6 +163,15 @@ export class Market {
     await until('the old wake socket is closed', () => this.taps.edge.tunnels === 0)
     await this.revive('agent')
     await until('a wake socket', () => this.taps.edge.tunnels === 1, 60_000)
+  }
+
+  /** Another agent with the same hotkey, on the same host. @param prepare fills its state directory from that of the first */
+  async secondAgent(prepare: (from: string, to: string) => Promise<void> = async () => undefined): Promise<{ log: string; stop(): Promise<void> }> {
+    const [state, log] = [join(this.folder, 'second'), join(this.folder, 'second.log')]
+    await prepare(join(this.folder, 'state'), state)
+    const second = new Service({ name: 'second', script: 'local/miner.ts', args: this.#agentArgs(state), log })
+    await second.start(false)
+    return { log, stop: () => second.kill() }
   }
 
   /** Asks the edge in the tenant's name; rejects when it does not answer. */

@@ -44,7 +44,10 @@ export class Walk {
     rental.id = body.id
     if (act.name === 'allocate' && victim === 'engine' && (await this.#gaveUp(rental))) return
     await this.#agreed(act, rental, before)
-    if (act.name === 'restart') expect(await market.starts(rental.id), 'restarted once').toBe(starts + 1)
+    // An agent counts before it acts: one that dies in between never does it twice, and may not do it at all.
+    const least = victim === 'agent' && step.at === 'engine' ? 0 : 1
+    const restarts = (await market.starts(rental.id)) - starts
+    if (act.name === 'restart') expect([least, 1], 'restarted once').toContain(restarts)
     if (act.name === 'allocate') await this.#move(rental)
     if (act.to === 'running') await this.#lives(rental)
     if (act.to === 'ended') this.#rental = null

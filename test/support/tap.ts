@@ -23,12 +23,14 @@ const plain = (headers: IncomingHttpHeaders) => ({ ...headers, 'accept-encoding'
 export class Tap {
   /** Called for every request, before anything else. Throws or rejects to cut the exchange. */
   onRequest: (e: Exchange) => void | Promise<void> = () => undefined
+  /** Called for every answer that does not stream. @param repeat sends the request once more and resolves with the status */
+  onAnswer: (e: Exchange, repeat: () => Promise<number>) => void | Promise<void> = () => undefined
   #traps: Trap[] = []
   readonly #server: Server
   readonly #target: () => End
   readonly #streams: boolean
   readonly #sockets = new Set<Socket>()
-  #tunnels = 0
+  readonly #tunnels = new Set<Socket>()
 
   constructor(target: () => End, streams = false) {
     this.#target = target
@@ -55,7 +57,7 @@ export class Tap {
 
   /** Connections that are no HTTP any more, such as WebSockets. */
   get tunnels(): number {
-    return this.#tunnels
+    return this.#tunnels.size
   }
 
   /** At the next exchange like this: does it, then cuts the exchange. Resolves when that is done. */
@@ -68,38 +70,52 @@ export class Tap {
     this.#traps = []
   }
 
-  /** Ends every connection there is; new ones are taken. */
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy()
+  /** Ends the connections that are no HTTP any more; new ones are taken. */
+  cutTunnels(): void {
+    for (const socket of this.#tunnels) socket.destroy()
   }
 
   async close(): Promise<void> {
     this.#server.close()
-    this.cut()
+    for (const socket of this.#sockets) socket.destroy()
     await once(this.#server, 'close')
   }
 
   async #pass(q: IncomingMessage, a: ServerResponse): Promise<void> {
-    const body = await buffer(q)
-    const e: Exchange = { method: q.method ?? '', path: q.url ?? '', body: body.toString('latin1'), answer: '' }
+    const e: Exchange = { method: q.method ?? '', path: q.url ?? '', body: (await buffer(q)).toString('latin1'), answer: '' }
     await this.onRequest(e)
     if (await this.#sprung('before it is passed on', e)) return void a.destroy()
-    const answered = await new Promise<IncomingMessage>((resolve, reject) => {
-      const onward = request({ ...far(this.#target()), method: e.method, path: e.path, headers: plain(q.headers), agent: false }, resolve)
-      onward.on('error', reject)
-      a.on('close', () => onward.destroy())
-      onward.end(body)
-    })
+    const body = Buffer.from(e.body, 'latin1')
+    const answered = await this.#ask(e, q.headers, body, a)
     const whole = this.#streams ? null : await buffer(answered)
     e.answer = whole?.toString('latin1') ?? ''
+    if (whole) await this.onAnswer(e, () => this.#repeat(e, q.headers, body))
     if (await this.#sprung('after it was answered', e)) return void a.destroy()
     a.writeHead(answered.statusCode ?? 502, answered.headers)
     answered.on('error', () => a.destroy())
-    if (whole) a.end(whole)
-    else {
-      a.flushHeaders()
-      answered.pipe(a)
-    }
+    if (!whole) return void answered.pipe(a.on('error', () => undefined))
+    const told = Buffer.from(e.answer, 'latin1')
+    a.write(told)
+    if (told.length < whole.length) a.destroy()
+    else a.end()
+  }
+
+  #ask(e: Exchange, headers: IncomingHttpHeaders, body: Buffer, near?: ServerResponse): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const onward = request({ ...far(this.#target()), method: e.method, path: e.path, headers: plain(headers), agent: false }, resolve)
+      onward.on('error', reject)
+      near?.on('close', () => onward.destroy())
+      onward.write(body)
+      // One that was cut short ends as a connection that broke.
+      if (body.length < Number(headers['content-length'] ?? 0)) setImmediate(() => onward.destroy())
+      else onward.end()
+    })
+  }
+
+  async #repeat(e: Exchange, headers: IncomingHttpHeaders, body: Buffer): Promise<number> {
+    const answer = await this.#ask(e, headers, body)
+    answer.resume()
+    return answer.statusCode ?? 0
   }
 
   async #sprung(side: Side, e: Exchange): Promise<boolean> {
@@ -137,8 +153,8 @@ export class Tap {
     near.write(headOf(answered))
     near.write(first)
     near.pipe(socket).pipe(near)
-    this.#tunnels++
-    near.once('close', () => this.#tunnels--)
+    this.#tunnels.add(near)
+    near.once('close', () => this.#tunnels.delete(near))
     socket.on('error', () => near.destroy())
     // Who died says nothing more; only a command may still answer somebody who has no more to say.
     const ends = this.#streams ? ['close'] : ['close', 'end']

@@ -3,7 +3,7 @@ import { DriverError, type ContainerIdentity, type Driver, type Owner } from '..
 import { pause, rekey, unpause } from './acts.ts'
 import { connect, type Engine, type Row } from './client.ts'
 import { space, written } from './disk.ts'
-import { textOf } from './errors.ts'
+import { lacksNetwork } from './errors.ts'
 import { exec } from './exec.ts'
 import { find, need } from './find.ts'
 import { type Firewall, firewall } from './firewall.ts'
@@ -47,7 +47,7 @@ async function startAgain(engine: Engine, networks: Networks, owner: Owner, row:
     await engine.start(row.Id)
   } catch (error) {
     const name = row.HostConfig?.NetworkMode
-    if (!networks.isOurs(name) || !/network \S+ not found/.test(textOf(error))) throw error
+    if (!networks.isOurs(name) || !lacksNetwork(error)) throw error
     await networks.make(owner, name)
     await engine.reconnect(name, row.Id)
     await engine.start(row.Id)

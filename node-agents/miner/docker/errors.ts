@@ -38,6 +38,9 @@ export function textOf(error: unknown): string {
   return clip(text.trim())
 }
 
+/** Its network is not there, as after a `docker network prune`. */
+export const lacksNetwork = (error: unknown): boolean => /network \S+ not found/.test(textOf(error))
+
 /** Whatever went wrong with the engine, in our words. */
 export function driverError(error: unknown): DriverError {
   if (error instanceof DriverError) return error

@@ -2,7 +2,7 @@ import { DriverError, type ContainerSpec, type Owner } from '../../core/ports.ts
 import { accessOf, type Access } from '../access.ts'
 import { sshArchive } from './archive.ts'
 import type { Engine } from './client.ts'
-import { clip, driverError, givenUp, textOf } from './errors.ts'
+import { clip, driverError, givenUp, lacksNetwork, textOf } from './errors.ts'
 import { containerOf, nameOf } from './labels.ts'
 import type { Networks } from './networks.ts'
 import { createOptions, type Place } from './spec.ts'
@@ -102,7 +102,12 @@ export async function run(
   let outcome: 'used' | 'free' | 'failed' = 'failed'
   try {
     const place = { bindAddress, dns, network: network.name, storage: storage() }
-    const { port, adopted } = await firstFree({ engine, owner, spec, access, place, signal, onCreated })
+    const start = { engine, owner, spec, access, place, signal, onCreated }
+    const { port, adopted } = await firstFree(start).catch(async (error: unknown) => {
+      if (!lacksNetwork(error)) throw error
+      await networks.make(owner, network.name) // one that was kept ready, and that somebody pruned
+      return firstFree(start)
+    })
     outcome = adopted ? 'free' : 'used'
     return { port }
   } finally {
