@@ -30,8 +30,9 @@ export function countAway(nowMs: number): SQL {
 export function mark(nowMs: number): SQL[] {
   const gone = sql`a.id IN (SELECT x.id FROM miners m CROSS JOIN allocations x ON x.hotkey = m.hotkey
     WHERE ${away} AND x.ended_at IS NULL AND x.unreachable_since IS NULL AND (x.ready_at IS NOT NULL OR x.desired = 'stop') ORDER BY x.id LIMIT ${AT_A_TIME})`
+  // Ordered as the index of those away has them: by id alone every allocation there ever was would be read.
   const back = sql`a.id IN (SELECT x.id FROM allocations x JOIN miners m ON m.hotkey = x.hotkey
-    WHERE x.unreachable_since IS NOT NULL AND x.ended_at IS NULL AND m.online <> 'unreachable' ORDER BY x.id LIMIT ${AT_A_TIME})`
+    WHERE x.unreachable_since IS NOT NULL AND x.ended_at IS NULL AND m.online <> 'unreachable' ORDER BY x.hotkey, x.id LIMIT ${AT_A_TIME})`
   return [
     told(nowMs, 'unreachable', gone),
     sql`UPDATE allocations AS a SET unreachable_since = (SELECT coalesce(m.online_at, ${nowMs}) FROM miners m WHERE m.hotkey = a.hotkey) WHERE ${gone} RETURNING id, holder`,

@@ -36,3 +36,20 @@ export async function lastEvent(db: Db, holder: string): Promise<number> {
   )
   return row?.id ?? 0
 }
+
+/** Name of the setting that says how many ids of events were left out, so that events can still be counted by them. */
+export const EVENTS_SKIPPED = 'events_skipped'
+
+/**
+ * After a restore: the next event gets an id above all that were given before it. Those are not known any more, but they are fewer than the
+ * milliseconds since 1970 as long as there is less than one event a millisecond. @param when a condition
+ */
+export function skipEvents(nowMs: number, when: SQL): SQL[] {
+  const given = sql`coalesce((SELECT n.seq FROM sqlite_sequence n WHERE n.name = 'events'), 0)`
+  return [
+    sql`INSERT INTO settings (name, value) SELECT ${EVENTS_SKIPPED}, CAST(${nowMs} - ${given} AS TEXT) WHERE ${when} AND ${given} < ${nowMs}
+      ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + CAST(excluded.value AS INTEGER) AS TEXT)`,
+    sql`INSERT INTO sqlite_sequence (name, seq) SELECT 'events', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence n WHERE n.name = 'events')`,
+    sql`UPDATE sqlite_sequence SET seq = ${nowMs} WHERE name = 'events' AND seq < ${nowMs} AND ${when}`,
+  ]
+}

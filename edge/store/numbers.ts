@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { PROTOCOL_OLDEST } from '../../schema/protocol.ts'
 import { type Db, retrying } from './db.ts'
+import { EVENTS_SKIPPED } from './events.ts'
 
 /** One number of the database, such as ('allocations', 'running', 12). */
 export type Numbered = { name: string; label: string; value: number }
@@ -36,7 +37,7 @@ export async function numbers(db: Db, nowMs: number): Promise<Numbered[]> {
       UNION ALL SELECT 'overdue', '', max(0, ${nowMs} - coalesce(min(deadline_at), ${nowMs})) FROM allocations WHERE deadline_at IS NOT NULL AND desired = 'run'
       UNION ALL SELECT 'outbox_pending', '', count(*) FROM outbox WHERE delivered_at IS NULL AND dead_at IS NULL
       UNION ALL SELECT 'outbox_lag', '', ${outboxLag(nowMs)}
-      UNION ALL SELECT 'events', '', coalesce(max(id), 0) FROM events
+      UNION ALL SELECT 'events', '', coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) - coalesce((SELECT CAST(value AS INTEGER) FROM settings WHERE name = ${EVENTS_SKIPPED}), 0)
       UNION ALL SELECT 'tombstones', '', count(*) FROM tombstones WHERE gone_at IS NULL`),
   )
 }

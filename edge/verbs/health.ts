@@ -1,6 +1,7 @@
 import type { Ctx } from '../ctx.ts'
 import { outboxLagMs, settingsOf } from '../store/numbers.ts'
 import { readBrake } from './brakes.ts'
+import { readRollback } from './restoreEpoch.ts'
 import { readShards, silentShards } from './shards.ts'
 
 /** Red when cron has not swept, a shard not looked at its miners for this long, and when a webhook waits for this long past its time. */
@@ -73,13 +74,13 @@ function brake(settings: Map<string, string>): Check {
 }
 
 function restored(settings: Map<string, string>): Check {
-  const value = settings.get('restored')
-  if (value === undefined) return { name: 'restored', ok: true, detail: 'no miner holds a wish newer than ours' }
-  const { since, hotkeys } = JSON.parse(value) as { since: number; hotkeys: string[] }
+  const told = readRollback(settings.get('restored'))
+  if (told === null) return { name: 'restored', ok: true, detail: 'no miner holds a wish newer than ours' }
+  const { since, hotkeys, total, believed } = told
   const who = hotkeys.length === 1 ? `miner ${hotkeys[0]} holds` : `${hotkeys.length} miners hold`
-  return {
-    name: 'restored',
-    ok: false,
-    detail: `since ${new Date(since).toISOString()} ${who} a wish newer than this database gave: it looks restored from a backup. Run: compute admin restore-epoch`,
-  }
+  const what = `since ${new Date(since).toISOString()} ${who} a wish newer than this database gave`
+  const fix = believed
+    ? 'it looks restored from a backup. Run: compute admin restore-epoch'
+    : `one of ${total} alone may lie. Was the database restored? Then run: compute admin restore-epoch. If not: compute admin allow remove ${hotkeys[0]}`
+  return { name: 'restored', ok: !believed, detail: `${what}: ${fix}` }
 }

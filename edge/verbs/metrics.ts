@@ -2,6 +2,7 @@ import { PROTOCOL } from '../../schema/protocol.ts'
 import type { Ctx } from '../ctx.ts'
 import { numbers, type Numbered, settingsOf } from '../store/numbers.ts'
 import { readBrake } from './brakes.ts'
+import { readRollback } from './restoreEpoch.ts'
 import { readShards, type Shards } from './shards.ts'
 
 /** One number, for one set of labels; and what a metric is. */
@@ -29,7 +30,7 @@ export const EDGE_METRICS = {
   compute_edge_outbox_pending: gauge('Deliveries to webhooks that wait'),
   compute_edge_outbox_lag_seconds: gauge('How long the oldest delivery is overdue'),
   compute_edge_brake_engaged: gauge('1 while a brake holds a mass change back'),
-  compute_edge_restored: gauge('1 when miners hold wishes newer than this database gave'),
+  compute_edge_restored: gauge('1 when more than one miner in twenty holds a wish newer than this database gave'),
   compute_edge_epoch: gauge('Epoch of the wishes; raised after a restore'),
   compute_edge_events_total: counter('Events told since this database began'),
 } satisfies Record<string, Kind>
@@ -61,7 +62,7 @@ export async function metrics(ctx: Ctx): Promise<Metric[]> {
     compute_edge_outbox_pending: [{ value: sum('outbox_pending') }],
     compute_edge_outbox_lag_seconds: [{ value: seconds(sum('outbox_lag')) }],
     compute_edge_brake_engaged: [{ value: brake && brake.releasedMs === null ? 1 : 0 }],
-    compute_edge_restored: [{ value: settings.has('restored') ? 1 : 0 }],
+    compute_edge_restored: [{ value: Number(readRollback(settings.get('restored'))?.believed ?? false) }],
     compute_edge_epoch: [{ value: Number(settings.get('epoch') ?? 0) }],
     compute_edge_events_total: [{ value: sum('events') }],
   }

@@ -24,7 +24,6 @@ export async function takeover(ctx: Ctx, { hotkey, install, from }: Takeover & {
     giveBack(act),
     sql`UPDATE tombstones SET gone_at = ${act.nowMs} WHERE hotkey = ${hotkey} AND gone_at IS NULL AND ${holds(act)}`,
     record(ctx, hotkey, 'takeover', hotkey, { install, from }, holds(act)),
-    sql`SELECT id, holder, end_reason AS reason FROM allocations WHERE hotkey = ${hotkey} AND ended_at = ${act.nowMs} AND ${holds(act)}`,
     sql`SELECT id FROM allocations WHERE hotkey = ${hotkey} AND ended_at IS NULL AND desired <> 'stop' AND ready_at IS NULL AND ${holds(act)}`,
     standingOf(hotkey),
   ])
@@ -32,7 +31,7 @@ export async function takeover(ctx: Ctx, { hotkey, install, from }: Takeover & {
   if (!standing || standing.standing === 'removed') throw new Problem('not_admitted')
   if (standing.install === null) throw new Problem('not_registered', 'nobody speaks for this hotkey yet: start the agent')
   if (standing.install !== install) throw spokenFor(standing.install)
-  const ended = (results.at(-3) ?? []) as { id: string; holder: string; reason: string }[]
+  const ended = (results[2] ?? []) as { id: string; holder: string; reason: string }[]
   const moved = (results.at(-2) ?? []).map((row) => String(row['id']))
   for (const [holder, list] of Map.groupBy(ended, (e) => e.holder)) ctx.defer('changed', ctx.feed(holder).changed(list.map((e) => e.id)))
   for (const allocation of moved) await advance(ctx, { allocation })
@@ -66,7 +65,7 @@ function end(act: Act): SQL {
     UPDATE allocations AS a SET desired = 'stop', stop_reason = coalesce(stop_reason, 'lost'), stop_at = coalesce(stop_at, ${act.nowMs}), generation = generation + 1,
       deadline_at = NULL, phase = 'gone', fact_incarnation = incarnation, fact_at = ${act.nowMs}, error = NULL, progress = NULL, host = NULL, port = NULL, user = NULL,
       host_key = NULL, host_key_signature = NULL, ended_at = ${act.nowMs}, end_reason = coalesce(stop_reason, 'lost')
-    WHERE ${ends(act)}`
+    WHERE ${ends(act)} RETURNING id, holder, end_reason AS reason`
 }
 
 /** What was not ready is said to be gone here, so that `advance` moves it on; sweep does, should this request die before. */

@@ -6,7 +6,7 @@ import { migrate } from '../../local/database/migrate.ts'
 import { type Database, startDatabase } from '../../local/database/server.ts'
 import type { AllocationView, ProblemBody } from '../../schema/index.ts'
 import { HOST_KEY, IMAGE, WireMiner } from '../support/agent.ts'
-import { query } from '../support/database.ts'
+import { databases, query } from '../support/database.ts'
 import { MemoryEngine } from '../support/driver.ts'
 import { onOneEdge, readUntil, startTestEdge, type TestEdge } from '../support/edge.ts'
 import { MinerWorld, type Running } from '../support/miner.ts'
@@ -183,5 +183,71 @@ describe('the epoch', () => {
     await miner.register()
     await miner.sync([], { wish: { epoch: await epoch(), version: 0 } })
     expect(await restoredCheck(edge)).toMatchObject({ ok: true })
+  })
+})
+
+describe('one miner of many that says the database was restored', () => {
+  let db: { url: string }
+  let edge: TestEdge
+  onOneEdge(async (e, database) => {
+    edge = e
+    db = database
+  })
+  const claims = (miner: WireMiner) => miner.sync([], { wish: { epoch: 1, version: 1_000_000 } })
+
+  it('may lie: it alone turns nothing red; two do, and who is draining is not believed', async () => {
+    const liars = [await edge.miner(1), await edge.miner(1), await edge.miner(1)] as const
+    await edge.call(edge.adminKey, 'DELETE', `/admin/allow/${liars[0].hotkey}`)
+    await claims(liars[0])
+    expect(await restoredCheck(edge)).toMatchObject({ ok: true, detail: 'no miner holds a wish newer than ours' })
+
+    await query(
+      db.url,
+      "INSERT INTO agents (hotkey, role, source, changed_at) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30) SELECT 'h' || i, 'miner', 'allow', 1 FROM n",
+    )
+    await query(
+      db.url,
+      `INSERT INTO miners (hotkey, install, protocol, version, driver, isolation, simulated, address, cpus, memory_mb, disk_free_mb, registered_at)
+       SELECT hotkey, 'in', 2, 'v', 'docker', 'runc', 1, 'a', 1, 1, 1, ${Date.now()} FROM agents WHERE hotkey LIKE 'h%'`,
+    )
+    await claims(liars[1])
+    const alone = await restoredCheck(edge)
+    expect(alone).toMatchObject({ ok: true })
+    expect(alone?.detail).toContain(`compute admin allow remove ${liars[1].hotkey}`)
+    await claims(liars[2])
+    expect(await restoredCheck(edge)).toMatchObject({ ok: false })
+  })
+})
+
+describe.each(databases())('events after a restore, on $name', ({ available, start }) => {
+  it.skipIf(!available)('have ids above all that were given before, and are counted on', { timeout: 60_000 }, async () => {
+    const database = await start()
+    const edge = await startTestEdge(database.url)
+    try {
+      const key = await edge.key('alice')
+      const reader = (await edge.call<{ secret: string }>(edge.adminKey, 'POST', '/admin/keys', { tenant: 'ops', scopes: ['metrics'] })).body.secret
+      const total = async () => {
+        const text = await (await fetch(`${edge.url}/metrics`, { headers: { authorization: `Bearer ${reader}` } })).text()
+        return Number(/^compute_edge_events_total (\d+)$/m.exec(text)?.[1])
+      }
+      const last = async () => (await edge.call<{ items: { id: number }[] }>(key, 'GET', '/v1/events?after=0&limit=500')).body.items.at(-1)?.id ?? 0
+      await edge.miner(3)
+      await edge.allocate(key)
+      const [before, told] = [await last(), await total()]
+      expect(told).toBe(before)
+      const restoredAt = Date.now()
+      await restoreEpoch(edge)
+      await edge.allocate(key)
+      expect(await last()).toBeGreaterThan(restoredAt) // more than anybody can have been told before
+      expect(await total()).toBe(told + 1)
+      await restoreEpoch(edge)
+      await edge.allocate(key)
+      expect(await total()).toBe(told + 2)
+      const { body } = await edge.call<{ items: unknown[] }>(key, 'GET', `/v1/events?after=${before + 1_000}`)
+      expect(body.items).toHaveLength(2) // who had seen more than this database knows misses nothing
+    } finally {
+      await edge.close()
+      await database.close()
+    }
   })
 })

@@ -198,6 +198,17 @@ describe('an operator', () => {
     expect(await count(`audit WHERE subject = '${nobody}'`)).toBe(1)
   })
 
+  it('is in the audit log for each act, though all carry one trace', async () => {
+    const hotkey = new WireMiner(edge).hotkey
+    const headers = { traceparent: `00-${'5a'.repeat(16)}-${'cd'.repeat(8)}-01` }
+    const allow = (role: string) => edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey, role }, headers)
+    await allow('validator')
+    await edge.call(edge.adminKey, 'DELETE', `/admin/allow/${hotkey}`, undefined, headers)
+    await allow('miner')
+    const entries = await query(db.url, `SELECT action, detail FROM audit WHERE subject = '${hotkey}' ORDER BY id`)
+    expect(entries.map((e) => `${String(e['action'])} ${String(e['detail'])}`)).toEqual(['allow {"role":"validator"}', 'disallow {}', 'allow {"role":"miner"}'])
+  })
+
   it('a misspelt requirement is named, and one no host meets is said', async () => {
     expect((await edge.allocate(key, { gpu: { min_vram: 999 } })).body.errors).toMatchObject([{ field: 'gpu.min_vram' }])
     expect((await edge.allocate(key, { host: { min_disk_gb: 1_000_000 } })).body.detail).toContain('host.min_disk_gb 1000000')
