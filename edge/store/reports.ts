@@ -4,13 +4,13 @@ import type { Online } from '../../schema/tables/agents.ts'
 import { facts } from './facts.ts'
 import { taken, type Taken } from './taken.ts'
 
-/** What is known of a miner's last report. `counting`: GPUs of tenants that it lacked, too few times yet to say so. */
+/** What is known of a miner's last report. `counting`: GPUs that it lacked, of tenants too few times yet to say so; without a tenant they are to go. */
 export type Kept = { install: string; seq: number; digest: string | null; online: Online; fresh: 0 | 1; heldSince: number | null; counting: number }
 
 export function keptOf(hotkey: string): SQL {
   return sql`
     SELECT m.install AS install, m.seq AS seq, m.report_digest AS digest, m.online AS online, m.fresh AS fresh, m.held_since AS heldSince,
-      (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.claimed_by IS NOT NULL AND g.missing BETWEEN 1 AND ${MISSING_REPORTS - 1}) AS counting
+      (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.missing > 0 AND (g.claimed_by IS NULL OR g.missing < ${MISSING_REPORTS})) AS counting
     FROM miners m WHERE m.hotkey = ${hotkey}`
 }
 

@@ -68,7 +68,7 @@ function bind(hotkey: string, r: Registration, f: HostFacts, now: number): SQL {
       version = excluded.version, driver = excluded.driver, isolation = excluded.isolation, simulated = excluded.simulated, address = excluded.address, cpus = excluded.cpus,
       memory_mb = excluded.memory_mb, disk = excluded.disk, network = excluded.network, disk_free_mb = excluded.disk_free_mb, gpu_error = excluded.gpu_error, registered_at = excluded.registered_at,
       full_report_at = excluded.full_report_at,
-      report_at = CASE WHEN install = excluded.install THEN report_at END, report_digest = CASE WHEN install = excluded.install THEN report_digest END
+      report_at = CASE WHEN install = excluded.install THEN report_at END, report_digest = NULL
     WHERE install = excluded.install OR (online = 'unreachable' AND max(coalesce(online_at, 0), coalesce(report_at, 0), registered_at) < ${now - INSTALL_SILENCE_MS}
       AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.hotkey = excluded.hotkey AND c.freed_at IS NULL))`
 }

@@ -102,6 +102,34 @@ describe('an idle sync', () => {
       expect(row).toEqual({ online: 'online', fresh: 1, held_since: null })
     }
   })
+
+  it('is none after a registration that said something else', async () => {
+    const miner = await edge.miner(1)
+    const { facts } = miner
+    miner.facts = { ...facts, gpu: { status: 'failed', message: 'nvidia-smi: timeout' } }
+    await miner.register()
+    miner.facts = facts
+    await miner.sync()
+    expect((await query(database.url, `SELECT gpu_error FROM miners WHERE hotkey = '${miner.hotkey}'`))[0]).toEqual({ gpu_error: null })
+  })
+
+  it('is none while a GPU that is not there any more is on the books and nobody rents it', async () => {
+    const { miner, running, entry, id } = await rented(2)
+    const [first, second] = miner.facts.gpu.status === 'ok' ? miner.facts.gpu.gpus : []
+    const claimed = (await query(database.url, `SELECT uuid FROM claims WHERE allocation_id = '${id}'`))[0]?.['uuid']
+    const kept = first?.uuid === claimed ? second : first
+    if (!kept) throw new Error('no GPU')
+    miner.facts = { ...miner.facts, gpu: { status: 'ok', gpus: [kept] } }
+    for (let i = 0; i < 4; i++) await miner.sync(running)
+    await edge.call(key, 'DELETE', `/v1/allocations/${id}`, undefined, { prefer: 'wait=0' })
+    await miner.sync([miner.fact(entry, 'gone')], { facts: null })
+    await miner.sync([], { facts: null })
+    await miner.sync([])
+    expect(await query(database.url, `SELECT uuid FROM gpus WHERE hotkey = '${miner.hotkey}' AND gone_at IS NULL`)).toEqual([{ uuid: kept.uuid }])
+    meter.read()
+    await miner.sync([])
+    expect(meter.read().written).toBe(0)
+  })
 })
 
 describe('the agent', () => {
