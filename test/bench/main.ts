@@ -1,11 +1,12 @@
 import { bench as claim } from './claim.ts'
+import { bench as recover } from './recover.ts'
 import { bench as ssh } from './ssh.ts'
 import { bench as sweep } from './sweep.ts'
 import { bench as sync } from './sync.ts'
 import { bench as verify } from './verify.ts'
 import { bench as wake } from './wake.ts'
 
-const BENCHES = { verify, claim, sync, sweep, wake, ssh }
+const BENCHES = { verify, claim, sync, sweep, wake, recover, ssh }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !(name in BENCHES))

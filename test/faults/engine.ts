@@ -93,6 +93,13 @@ export class OwnEngine {
     return found
   }
 
+  /** As somebody at the host does it by hand. @returns how many containers of the rental there were */
+  async byHand(allocation: string, what: 'kill' | 'remove'): Promise<number> {
+    const rows = await this.#containers(allocation)
+    for (const { Id } of rows) await (what === 'kill' ? this.#ask('POST', `/containers/${Id}/kill`) : this.#ask('DELETE', `/containers/${Id}?force=true`))
+    return rows.length
+  }
+
   /** Containers beyond so many. */
   async strays(kept: number): Promise<string[]> {
     const names = (await this.#containers('')).map((c) => c.Names.join())

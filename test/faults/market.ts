@@ -52,7 +52,14 @@ class Service {
   }
 }
 
-type Parts = { folder: string; keys: EdgeKeys; hotkey: string; ports: { edge: number; database: number; ssh: number }; own: OwnEngine | null }
+type Parts = {
+  flags: Record<string, string>
+  folder: string
+  keys: EdgeKeys
+  hotkey: string
+  ports: { edge: number; database: number; ssh: number }
+  own: OwnEngine | null
+}
 
 /**
  * A market of processes on loopback: database, edge in workerd, one agent, and an engine of its own where rentals are containers.
@@ -73,7 +80,7 @@ export class Market {
   readonly #flags: Record<string, string>
   key = ''
 
-  private constructor({ folder, keys, hotkey, ports, own }: Parts, taps: Market['taps']) {
+  private constructor({ flags, folder, keys, hotkey, ports, own }: Parts, taps: Market['taps']) {
     this.folder = folder
     this.hotkey = hotkey
     this.engine = own
@@ -96,6 +103,7 @@ export class Market {
       '--reconnect-jitter-ms': '50',
       '--simulate-gpu': `NVIDIA H200:${GPUS}`,
       ...(own && { '--docker': join(folder, 'docker.sock') }),
+      ...flags,
     }
     const of = (name: string, script: string, o: Partial<ChildOptions>) => new Service({ name, script, log: join(folder, `${name}.log`), ...o })
     this.#services = {
@@ -105,8 +113,8 @@ export class Market {
     }
   }
 
-  /** Starts all of it and waits until the miner can be rented. @param own an engine of its own; null: boxes */
-  static async open(own: OwnEngine | null = null): Promise<Market> {
+  /** Starts all of it and waits until the miner can be rented. @param own an engine of its own; null: boxes @param flags what the agent is told otherwise */
+  static async open(own: OwnEngine | null = null, flags: Record<string, string> = {}): Promise<Market> {
     const folder = await mkdtemp(join(tmpdir(), 'market-'))
     await mkdir(join(folder, 'edge'))
     const [edge = 0, database = 0] = await freePorts(2)
@@ -117,7 +125,7 @@ export class Market {
       edge: await new Tap(() => ({ port: ports.edge })).listen(),
       engine: own && (await new Tap(() => ({ path: own.socket }), true).listen({ path: join(folder, 'docker.sock') })),
     }
-    const market = new Market({ folder, keys: await makeKeys(), hotkey, ports, own }, taps)
+    const market = new Market({ flags, folder, keys: await makeKeys(), hotkey, ports, own }, taps)
     try {
       await market.#begin(`http://127.0.0.1:${database}`)
       return market
@@ -220,7 +228,7 @@ export class Market {
 
   /** The end of what each of them said, for a test that failed. */
   async logs(): Promise<string> {
-    const tails = Object.keys(this.#services).map(async (name) => {
+    const tails = [...Object.keys(this.#services), 'second'].map(async (name) => {
       const text = await readFile(join(this.folder, `${name}.log`), 'utf8').catch(() => '')
       return `--- ${name}\n${text.split('\n').slice(-25).join('\n')}`
     })

@@ -70,9 +70,11 @@ export class Tap {
     this.#traps = []
   }
 
-  /** Ends the connections that are no HTTP any more; new ones are taken. */
-  cutTunnels(): void {
+  /** Ends the connections that are no HTTP any more; new ones are taken. @returns how many there were */
+  cutTunnels(): number {
+    const { size } = this.#tunnels
     for (const socket of this.#tunnels) socket.destroy()
+    return size
   }
 
   async close(): Promise<void> {
