@@ -32,6 +32,8 @@ export class Networks {
   readonly #s: NetworkSettings
   readonly #spares = new Map<string, Set<string>>()
   readonly #leased = new Set<string>()
+  /** How often each was leased: a look from before somebody took it says nothing. */
+  readonly #taken = new Map<string, number>()
   readonly #work = new Set<Promise<unknown>>()
   readonly #timers = new Set<NodeJS.Timeout>()
   #tidiedAt = -Infinity
@@ -49,6 +51,7 @@ export class Networks {
     const name = spare ?? newName(this.#s.prefix)
     names.delete(name)
     this.#leased.add(name)
+    this.#taken.set(name, (this.#taken.get(name) ?? 0) + 1)
     try {
       if (spare === undefined) await this.make(owner, name)
     } catch (error) {
@@ -76,10 +79,15 @@ export class Networks {
     this.#behind(this.#recycle(owner, name))
   }
 
-  /** Two removals of one container release its network twice, and by the second somebody else may stand on it. */
+  /**
+   * Two removals of one container release its network twice, and by the second somebody else may stand on it. So nobody may have
+   * leased it since before the engine was asked who stands there.
+   */
   async #recycle(owner: Owner, name: string): Promise<void> {
+    if (this.#leased.has(name)) return
+    const taken = this.#taken.get(name)
     const users = await this.#engine.list({ network: [name] })
-    if (users.length === 0 && !this.#leased.has(name)) await this.#keep(owner, name)
+    if (users.length === 0 && this.#taken.get(name) === taken) await this.#keep(owner, name)
   }
 
   async #keep(owner: Owner, name: string): Promise<void> {
@@ -110,8 +118,7 @@ export class Networks {
   async #collect(owner: Owner, used: ReadonlySet<string | undefined>): Promise<void> {
     for (const name of await this.#engine.networks(ofOwner(owner))) {
       const known = used.has(name) || this.#leased.has(name) || this.#sparesOf(owner).has(name)
-      // One in use is refused by the engine, so a container made since then keeps its own.
-      if (!known && this.isOurs(name)) await this.#keep(owner, name)
+      if (!known && this.isOurs(name)) await this.#recycle(owner, name) // a container may stand there since those rows
     }
   }
 
