@@ -127,11 +127,25 @@ describe.skipIf(!at || !root)('a tenant as root in a container', () => {
     expect((await me.sh(door)).out).toBe('metadata closed\n')
   }, 120_000)
 
+  test('finds the door shut again where somebody let all through before the engine’s own chain', async () => {
+    const me = await rent(walled)
+    const door = dialScript({ private: [world.privateBeyond, world.port] })
+    await walls.ensure()
+    await run('iptables', ['-w', '5', '-I', 'FORWARD', '1', '-i', `${WALLED}+`, '-j', 'ACCEPT'])
+    try {
+      expect((await me.sh(door)).out).toBe('private open\n')
+      expect(await walls.ensure()).toMatchObject({ network: 'isolated' })
+      expect((await me.sh(door)).out).toBe('private closed\n')
+    } finally {
+      await run('iptables', ['-w', '5', '-D', 'FORWARD', '-i', `${WALLED}+`, '-j', 'ACCEPT'])
+    }
+  }, 120_000)
+
   test('two agents lay the same rules once', async () => {
     await Promise.all([firewall(WALLED), firewall(WALLED), walls].map((w) => w.ensure()))
     const { stdout } = await run('iptables', ['-w', '5', '-S'])
     const ways = stdout.split('\n').filter((line) => line.includes(` -i ${WALLED}+ -j `))
-    expect(ways.map((line) => line.split(' ')[1]).toSorted()).toEqual(['DOCKER-USER', 'INPUT'])
+    expect(ways.map((line) => line.split(' ')[1]).toSorted()).toEqual(['DOCKER-USER', 'FORWARD', 'INPUT'])
   })
 
   describe('its network', () => {

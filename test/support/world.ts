@@ -85,11 +85,9 @@ export const dialed = (output: string): Record<string, string> =>
 /** Takes the rules of a prefix out again. */
 export async function removeRules(prefix: string): Promise<void> {
   const chains = [`${prefix.toUpperCase()}-FWD`, `${prefix.toUpperCase()}-IN`]
-  for (const [tool, forward] of [
-    ['iptables', 'DOCKER-USER'],
-    ['ip6tables', 'FORWARD'],
-  ] as const) {
-    await run(tool, ['-w', '5', '-D', forward, '-i', `${prefix}+`, '-j', chains[0] ?? '']).catch(() => undefined)
+  for (const tool of ['iptables', 'ip6tables']) {
+    for (const forward of ['FORWARD', 'DOCKER-USER'])
+      await run(tool, ['-w', '5', '-D', forward, '-i', `${prefix}+`, '-j', chains[0] ?? '']).catch(() => undefined)
     await run(tool, ['-w', '5', '-D', 'INPUT', '-i', `${prefix}+`, '-j', chains[1] ?? '']).catch(() => undefined)
     for (const act of ['-F', '-X']) for (const chain of chains) await run(tool, ['-w', '5', act, chain]).catch(() => undefined)
   }

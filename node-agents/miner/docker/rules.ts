@@ -3,15 +3,16 @@
  * two agents on one engine share the chains without a fight.
  */
 
-/** One table of one protocol. `forward`: the chain that what containers send outwards passes first. */
-export type Family = { version: 4 | 6; forward: string; reject: string; ranges: readonly string[] }
+/** One table of one protocol. `forward`: the chains that what containers send outwards passes first. */
+export type Family = { version: 4 | 6; forward: readonly string[]; reject: string; ranges: readonly string[] }
 
-/** Nothing of these is the public internet: private, carrier, link-local and metadata, documentation, benchmarks, multicast, reserved. */
+/** Nothing of these is the public internet: private, carrier, Azure's wire server, link-local and metadata, documentation, benchmarks, multicast, reserved. */
 const NOT_PUBLIC = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
+  '168.63.129.16/32',
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
@@ -23,16 +24,19 @@ const NOT_PUBLIC = [
   '224.0.0.0/3',
 ]
 
-/** Docker leaves DOCKER-USER alone, so what stands there outlives its restarts. Our networks have no IPv6, so nothing of it may pass. */
-export const IPV4: Family = { version: 4, forward: 'DOCKER-USER', reject: 'icmp-admin-prohibited', ranges: NOT_PUBLIC }
-export const IPV6: Family = { version: 6, forward: 'FORWARD', reject: 'icmp6-adm-prohibited', ranges: ['::/0'] }
+/**
+ * FORWARD, because others let things pass there before the engine's chains (VPNs, libvirt, Kubernetes). DOCKER-USER, because the
+ * engine puts its own in front when it starts, and leaves that one alone. Our networks have no IPv6, so nothing of it may pass.
+ */
+export const IPV4: Family = { version: 4, forward: ['FORWARD', 'DOCKER-USER'], reject: 'icmp-admin-prohibited', ranges: NOT_PUBLIC }
+export const IPV6: Family = { version: 6, forward: ['FORWARD'], reject: 'icmp6-adm-prohibited', ranges: ['::/0'] }
 
 const chains = (prefix: string) => ({ out: `${prefix.toUpperCase()}-FWD`, in: `${prefix.toUpperCase()}-IN` })
 
 /** Where the engine's chains lead into ours. */
 const jumps = (prefix: string, f: Family) => [
   { chain: 'INPUT', rule: `-i ${prefix}+ -j ${chains(prefix).in}` },
-  { chain: f.forward, rule: `-i ${prefix}+ -j ${chains(prefix).out}` },
+  ...f.forward.map((chain) => ({ chain, rule: `-i ${prefix}+ -j ${chains(prefix).out}` })),
 ]
 
 function content(prefix: string, f: Family): string[] {

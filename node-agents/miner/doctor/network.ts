@@ -94,7 +94,7 @@ export function judge(output: string, host: readonly string[]): Finding {
     return fail(
       'isolation',
       `a container reaches ${open.join(', ')}${open.some((o) => host.includes(o)) ? ' (this host)' : ''}`,
-      'see what comes before the rules: iptables -S DOCKER-USER; iptables -S INPUT',
+      'see what comes before the rules: iptables -S FORWARD; iptables -S INPUT',
     )
   if (tried < host.length) return warn('isolation', `not proved: the probe said ${JSON.stringify(output.slice(0, 200))}`, 'run this again')
   return ok('isolation', `proved from inside a container: ${tried} addresses of this host, of private networks and of metadata are closed`)
