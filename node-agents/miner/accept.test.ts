@@ -37,6 +37,7 @@ describe('accept', () => {
     ['the same name without a tag is another image', { image: 'work' }, {}, 'image_refused'],
     ["a GPU that is not this host's", { gpus: ['GPU-a', 'GPU-x'] }, {}, 'gpu_unavailable'],
     ['nvidia-smi never answered', {}, { gpus: null }, 'gpu_unavailable'],
+    ['one GPU named twice, for twice its share', { gpus: ['GPU-a', 'GPU-a'] }, {}, 'limits_refused'],
     ['no GPU asked for', { gpus: [] }, {}, 'limits_refused'],
     ['its share of the memory and no more', { gpus: ['GPU-a'], limits: { ...limits, cpus: 2, memory_mb: 4097 } }, {}, 'limits_refused'],
     ['its share of the cpus and no more', { gpus: ['GPU-a'], limits: { ...limits, cpus: 2.1, memory_mb: 4096 } }, {}, 'limits_refused'],

@@ -31,6 +31,7 @@ function ceiling(name: string, asked: number, most: number): Failure | null {
 export function accept({ image, gpus, limits }: WishRun, a: Allowed, foreignGpus: ReadonlySet<string>): Failure | null {
   if (!a.images.includes(image)) return no('image_refused', `this host does not run ${image}; it runs ${a.images.join(', ')}`.slice(0, 1000))
   if (gpus.length === 0) return no('limits_refused', 'this host rents out GPUs, and none is asked for')
+  if (new Set(gpus).size < gpus.length) return no('limits_refused', 'a GPU is asked for twice')
   const known = a.gpus
   if (!known) return no('gpu_unavailable', 'nvidia-smi does not answer on this host')
   const strange = gpus.find((g) => !known.has(g))

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
-import { DriverError } from '../../core/ports.ts'
 import type { Engine, Row } from './client.ts'
 import { Networks } from './networks.ts'
 
