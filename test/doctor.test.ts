@@ -13,6 +13,7 @@ import type { Finding } from '../node-agents/miner/doctor/finding.ts'
 import { isOlder, toolkitVersion } from '../node-agents/miner/doctor/gpu.ts'
 import { gatewayOf, judge } from '../node-agents/miner/doctor/network.ts'
 import { testEngine } from './support/engine.ts'
+import { eventually } from './support/eventually.ts'
 import { FakeEdge } from './support/fake-edge.ts'
 import { freePorts, holdPort } from './support/ssh.ts'
 import { removeRules } from './support/world.ts'
@@ -50,6 +51,7 @@ beforeEach(async () => {
     missingAfterS: 120,
     prepull: false,
     metrics: null,
+    disk: 'shared',
     diskReserveGb: 0.1,
     networks: '198.18.0.0/15',
     dns: ['1.1.1.1'],
@@ -207,6 +209,15 @@ describe.skipIf(!at || !root)('on a real engine', () => {
     expect((await examined({ images: null, diskReserveGb: 10_000_000 })).of('disk')).toMatchObject([{ status: 'fail', fix: expect.stringMatching(/prune/) }])
   }, 120_000)
 
+  test('Ctrl-C in the middle leaves nothing of the probe', async () => {
+    const stop = new AbortController()
+    const going = doctorCommand(config, [], { prefix: PREFIX, out: () => undefined, signal: stop.signal })
+    await eventually(async () => expect(await at.engine.list({ label: [PROBE_LABEL] })).not.toEqual([]))
+    stop.abort()
+    expect(await going).toBe(130)
+    await eventually(async () => expect(await left()).toEqual([]))
+  }, 120_000)
+
   test('a probe that was left by a doctor who died goes with the next', async () => {
     const id = await at.engine.create({ Image: at.image, Cmd: ['true'], Labels: { [PROBE_LABEL]: '1000' } })
     await examined()
@@ -233,9 +244,11 @@ describe('reading what tools say', () => {
   })
 
   test.each([
-    ['1.2.3.4:5 closed\n169.254.169.254:80 closed', 'ok'],
-    ['1.2.3.4:5 open\n169.254.169.254:80 closed', 'fail'],
-    ['1.2.3.4:5 closed\n169.254.169.254:80 open', 'fail'],
+    ['127.0.0.11:53 open\n1.2.3.4:5 closed\n169.254.169.254:80 closed', 'ok'],
+    ['127.0.0.11:53 open\n1.2.3.4:5 open\n169.254.169.254:80 closed', 'fail'],
+    ['127.0.0.11:53 open\n1.2.3.4:5 closed\n169.254.169.254:80 open', 'fail'],
+    ['127.0.0.11:53 closed\n1.2.3.4:5 closed\n169.254.169.254:80 closed', 'warn'],
+    ['127.0.0.11:53 open\n169.254.169.254:80 closed\n10.0.0.1:53 closed', 'warn'],
     ['', 'warn'],
   ])('%j is %s', (output, status) => expect(judge(output, ['1.2.3.4:5']).status).toBe(status))
 })

@@ -23,7 +23,7 @@ export async function startProbe(o: { engine: Engine; networks: Networks; image:
   const name = `compute-probe-${randomBytes(4).toString('hex')}`
   const nobody = { allocation: 'probe', incarnation: 1, hostKey: '', trace: '', ports: [], env: {}, authorizedKeys: [], hostPrivateKey: '' }
   const spec = { ...nobody, gpus, image, limits: LIMITS, simulated: gpus.length === 0 }
-  const options = createOptions(NOBODY, spec, { port: 0, bindAddress: '127.0.0.1', network: network.name, dns, storage: false })
+  const options = createOptions(NOBODY, spec, { port: 0, bindAddress: '127.0.0.1', network: network.name, dns, storage: false, disk: null })
   let id: string | null = null
   const close = async () => {
     if (id !== null) await engine.remove(id)
@@ -36,7 +36,7 @@ export async function startProbe(o: { engine: Engine; networks: Networks; image:
       Labels: { [PROBE_LABEL]: String(Date.now()) },
       Cmd: ['/bin/sleep', String(LIFE_S)],
       ExposedPorts: {},
-      HostConfig: { ...options.HostConfig, PortBindings: {} },
+      HostConfig: { ...options.HostConfig, PortBindings: {}, AutoRemove: true }, // also when nobody is left to remove it
     })
     const made = id ?? name
     await engine.start(made)

@@ -16,9 +16,12 @@ import { disk, hotkey, ports, stateDir } from './host.ts'
 import { isolation, noProbe, rules } from './network.ts'
 
 const NVIDIA_SMI_MS = 30_000
+/** As a shell says it. */
+const INTERRUPTED = 130
 
 /** What tests put in place of this host. */
-export type Outside = { out: (line: string) => void; walls: Firewall; prefix: string }
+export type Outside = { out: (line: string) => void; walls: Firewall; prefix: string; /** Ctrl-C. */ signal: AbortSignal }
+type Place = Pick<Outside, 'walls' | 'prefix' | 'signal'>
 
 const identity = z.object({ install: z.string() })
 
@@ -31,12 +34,16 @@ async function tried(check: string, work: Promise<Finding[]>): Promise<Finding[]
   }
 }
 
-/** Every check there is, side by side where they do not disturb each other. The agent may run meanwhile. */
-export async function examine(config: CheckConfig, { walls, prefix }: Pick<Outside, 'walls' | 'prefix'>): Promise<Finding[]> {
+/**
+ * Every check there is, side by side where they do not disturb each other. The agent may run meanwhile.
+ * Rejects with the signal's reason, once nothing is left of the probe.
+ */
+export async function examine(config: CheckConfig, place: Place): Promise<Finding[]> {
   const engine = connect(config.docker)
   const [{ facts, findings: engineFindings }, key] = await Promise.all([engineAnswers(engine, config.docker), hotkey(config.hotkeyFile)])
   const cards = await gpus(config.simulateGpu, facts)
-  const onEngine = facts ? await inEngine(config, engine, facts, cards.uuids, { walls, prefix }) : []
+  const onEngine = facts ? await inEngine(config, engine, facts, cards.uuids, place) : []
+  place.signal.throwIfAborted()
   const [state, doors, at] = await Promise.all([
     tried('state', stateDir(config.state)),
     tried('ports', ports(config)),
@@ -45,20 +52,14 @@ export async function examine(config: CheckConfig, { walls, prefix }: Pick<Outsi
   return [...engineFindings, ...cards.findings, ...onEngine, ...doors, ...key.findings, ...state, ...at]
 }
 
-async function inEngine(
-  config: CheckConfig,
-  engine: ReturnType<typeof connect>,
-  facts: EngineFacts,
-  uuids: string[],
-  { walls, prefix }: Pick<Outside, 'walls' | 'prefix'>,
-) {
+async function inEngine(config: CheckConfig, engine: ReturnType<typeof connect>, facts: EngineFacts, uuids: string[], { walls, prefix, signal }: Place) {
   const { here, findings } = await images(engine, config.images)
-  const [room, fence] = await Promise.all([tried('disk', disk(engine, facts.DockerRootDir, config.diskReserveGb)), rules(walls)])
+  const [room, fence] = await Promise.all([tried('disk', disk(engine, facts.DockerRootDir, config)), rules(walls)])
   const [image] = here
   const inside =
     image === undefined
       ? [fail('isolation', 'not proved: no allowed image is here to try from', 'docker pull one of --images')]
-      : await fromInside(config, engine, image, uuids, prefix)
+      : await fromInside(config, engine, image, uuids, { prefix, signal })
   return [...findings, ...room, fence, ...inside]
 }
 
@@ -67,19 +68,30 @@ async function fromInside(
   engine: ReturnType<typeof connect>,
   image: string,
   uuids: string[],
-  prefix: string,
+  { prefix, signal }: Pick<Place, 'prefix' | 'signal'>,
 ): Promise<Finding[]> {
   const networks = new Networks(engine, { prefix, pool, spares: 0 })
   let probe: Probe | null = null
   try {
     probe = await startProbe({ engine, networks, image, dns, gpus: uuids })
-    return [...(uuids.length > 0 ? [await cardsInside(probe, uuids)] : []), ...(await isolation(probe))]
+    return await Promise.race([looked(probe, uuids), aborted(signal)])
   } catch (error) {
     return [probe ? fail('isolation', reason(error), 'run this again') : noProbe(error)]
   } finally {
     await probe?.close()
     await networks.close()
   }
+}
+
+const looked = async (probe: Probe, uuids: string[]) => [...(uuids.length > 0 ? [await cardsInside(probe, uuids)] : []), ...(await isolation(probe))]
+
+/** Rejects when the signal fires. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = () => reject(new Error('interrupted'))
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end, { once: true })
+  })
 }
 
 async function cardsInside(probe: Probe, uuids: string[]): Promise<Finding> {
@@ -104,8 +116,25 @@ export async function doctorCommand(config: CheckConfig, argv: string[], outside
   const strange = argv.filter((word) => word !== '--json')
   if (strange.length > 0) throw new Mistake(`compute miner doctor knows no ${strange.join(' ')}; it knows --json and the flags of the agent`)
   const { out = (line) => console.log(line), prefix = PREFIX } = outside
-  const findings = await examine(config, { prefix, walls: outside.walls ?? firewall(prefix) })
+  const findings = await uninterrupted((signal) => examine(config, { prefix, walls: outside.walls ?? firewall(prefix), signal }), outside.signal)
+  if (!findings) return INTERRUPTED
   const failed = findings.some((f) => f.status === 'fail')
   out(argv.includes('--json') ? JSON.stringify({ ok: !failed, findings }) : text(findings))
   return failed ? 1 : 0
+}
+
+/** Lets the work clean up after the first Ctrl-C; a second one ends the process at once. @returns null when it was interrupted */
+async function uninterrupted<T>(work: (signal: AbortSignal) => Promise<T>, from?: AbortSignal): Promise<T | null> {
+  const stop = new AbortController()
+  const onSignal = () => stop.abort()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, onSignal)
+  const signal = from ? AbortSignal.any([stop.signal, from]) : stop.signal
+  try {
+    return await work(signal)
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
+  } finally {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.removeListener(name, onSignal)
+  }
 }

@@ -6,9 +6,11 @@ import { errno, reason } from '../../core/mistake.ts'
 import type { Signer } from '../../core/signer.ts'
 import { makeSigner } from '../../core/signer.ts'
 import type { CheckConfig } from '../config.ts'
+import { type Bound, Bounding, WAYS } from '../docker/bound.ts'
 import type { Engine } from '../docker/client.ts'
 import { space } from '../docker/disk.ts'
-import { Quota } from '../docker/quota.ts'
+import { tool } from '../docker/tool.ts'
+import { WORK } from '../docker/spec.ts'
 import { candidatePorts } from '../ports-range.ts'
 import { reserveMb } from '../share.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
@@ -42,23 +44,30 @@ export async function stateDir(path: string): Promise<Finding[]> {
   }
 }
 
-export async function disk(engine: Engine, root: string, reserveGb: number | null): Promise<Finding[]> {
+export async function disk(engine: Engine, root: string, { diskReserveGb, disk: way }: Pick<CheckConfig, 'diskReserveGb' | 'disk'>): Promise<Finding[]> {
   const { freeMb, totalMb } = await space(engine)
-  const reserve = Math.ceil(reserveMb(totalMb, reserveGb))
+  const reserve = Math.ceil(reserveMb(totalMb, diskReserveGb))
   const room = `${freeMb} MB free of ${totalMb} at ${root}, ${reserve} MB stay reserved`
-  const quota = await new Quota(engine).look()
+  const bound = await new Bounding(engine, tool, WAYS[way]).look()
   return [
     freeMb < reserve
       ? fail('disk', `${room}: nothing can be rented out`, 'docker system prune, or a larger disk, or less of --disk-reserve-gb')
       : ok('disk', room),
-    quota
-      ? ok('disk bound', 'the engine bounds what each container writes')
-      : warn(
-          'disk bound',
-          'the engine has no quotas: this host takes one tenant at a time, and the agent pauses whoever fills the disk',
-          `put ${root} on xfs mounted with pquota`,
-        ),
+    bounded(bound, root),
   ]
+}
+
+/** What bounds what a container writes, and why nothing better does. */
+function bounded({ disk: way, because }: Bound, root: string): Finding {
+  const xfs = `put ${root} on xfs mounted with pquota`
+  if (way === 'quota') return ok('disk bound', 'quotas: the engine bounds what each container writes')
+  if (way === 'volume')
+    return { ...ok('disk bound', `a disk of a fixed size at ${WORK} for each container (${because}); what it writes elsewhere is watched`), fix: xfs }
+  return warn(
+    'disk bound',
+    `none (${because}): this host takes one tenant at a time, and the agent pauses whoever fills the disk`,
+    `${xfs}; or run the agent as root with losetup and mkfs.ext4 here, and --disk auto`,
+  )
 }
 
 /** Whether ports of the range can be opened, and whether the advertised address leads to them. */
