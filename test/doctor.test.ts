@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -112,6 +114,13 @@ describe('whatever the engine', () => {
     expect((await examined({ ...nowhere(), address: '127.0.0.2', bind: '127.0.0.3' })).of('address')).toMatchObject([
       { status: 'warn', fix: expect.stringMatching(/nc -v 127\.0\.0\.2/) },
     ])
+  })
+
+  test('an address that leads to somebody else who speaks first', async () => {
+    const other = createServer((socket) => socket.end('SSH-2.0-other\r\n')).listen(config.ports.first, '127.0.0.2')
+    await once(other, 'listening')
+    closing.push(async () => other.close())
+    expect((await examined({ ...nowhere(), address: '127.0.0.2', bind: '127.0.0.3' })).of('address')).toMatchObject([{ status: 'warn' }])
   })
 
   test('a state directory that others may look into', async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { access, constants, readFile, stat } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
@@ -80,9 +81,10 @@ export async function ports({ ports: range, bind, address }: CheckConfig): Promi
     findings.push(warn('ports', `outgoing connections of this host use ${low}-${high}, which meets ${text}`, 'choose --ports below, such as 20000-29999'))
   const start = Math.floor(Math.random() * (range.last - range.first + 1))
   for (const port of candidatePorts(range, new Set(), SAMPLE, start)) {
-    const close = await listen(bind, port)
+    const word = randomUUID()
+    const close = await listen(bind, port, word)
     if (!close) continue
-    findings.push(ok('ports', `${text} can be opened at ${bind}`), await reached(address, port))
+    findings.push(ok('ports', `${text} can be opened at ${bind}`), await reached(address, port, word))
     await close()
     return findings
   }
@@ -96,8 +98,9 @@ export async function ports({ ports: range, bind, address }: CheckConfig): Promi
   ]
 }
 
-async function listen(host: string, port: number): Promise<(() => Promise<void>) | null> {
-  const server = createServer((socket) => socket.on('error', () => socket.destroy()).end('compute\n'))
+/** @param word what whoever dials is told */
+async function listen(host: string, port: number, word: string): Promise<(() => Promise<void>) | null> {
+  const server = createServer((socket) => socket.on('error', () => socket.destroy()).end(word))
   try {
     server.listen(port, host)
     await once(server, 'listening')
@@ -110,9 +113,9 @@ async function listen(host: string, port: number): Promise<(() => Promise<void>)
   }
 }
 
-async function reached(address: string | null, port: number): Promise<Finding> {
+async function reached(address: string | null, port: number, word: string): Promise<Finding> {
   if (address === null) return warn('address', 'it is not said at which address clients reach this host', 'name it with --address')
-  const answers = await dial(address, port)
+  const answers = await dial(address, port, word)
   const half = 'from this host, which is only half the truth: try it from outside'
   if (answers) return ok('address', `${address} leads here, seen ${half}`)
   return warn(
@@ -122,9 +125,11 @@ async function reached(address: string | null, port: number): Promise<Finding> {
   )
 }
 
-function dial(host: string, port: number): Promise<boolean> {
+/** Whether just our listener is there: on a wrong address another host's SSH server may speak first, too. */
+function dial(host: string, port: number, word: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port })
+    let said = ''
     const end = (answer: boolean) => {
       clearTimeout(timer)
       socket.destroy()
@@ -132,8 +137,8 @@ function dial(host: string, port: number): Promise<boolean> {
     }
     const timer = setTimeout(() => end(false), DIAL_MS)
     socket
-      .on('data', () => end(true))
+      .on('data', (chunk) => (said += chunk.toString('latin1')))
       .on('error', () => end(false))
-      .on('close', () => end(false))
+      .on('close', () => end(said === word))
   })
 }
