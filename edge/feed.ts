@@ -38,6 +38,11 @@ export class Feed extends DurableObject<Env> {
     return this.version
   }
 
+  /** How many wait in `waitAny` right now. */
+  followers(): number {
+    return this.waiters.get(ANY)?.size ?? 0
+  }
+
   /** Resolves when the allocation changes, has changed since `sinceMs`, or after `timeoutMs`. */
   async wait(allocation: string, sinceMs: number, timeoutMs: number): Promise<void> {
     if ((this.changes.get(allocation) ?? 0) > sinceMs) return

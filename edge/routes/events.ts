@@ -8,7 +8,7 @@ import { bearer } from '../http/bearer.ts'
 import { prefer, seconds } from '../http/prefer.ts'
 import { eventView as view } from '../http/view.ts'
 import { allocationOf } from '../store/allocations.ts'
-import { follow, poll, type Follow } from '../verbs/follow.ts'
+import { follow, mayFollow, poll, type Follow } from '../verbs/follow.ts'
 
 const security = [{ bearer: [] }]
 const common = ['unauthorized', 'forbidden', 'rate_limited', 'invalid_request', 'database_unavailable', 'unavailable'] as const
@@ -83,10 +83,13 @@ export const eventRoutes = router()
     const holder = c.get('caller').tenant
     const headers = c.req.valid('header')
     const { after: given, limit, allocation } = c.req.valid('query')
-    if (c.req.header('accept')?.includes(EVENT_STREAM))
-      // Not a page, and typed as one all the same: no typed client reads it.
-      return stream(c, { holder, allocation, after: lastSeen(headers['last-event-id']) ?? given }) as never
-    const { items, next } = await poll(c.get('ctx'), { holder, allocation, after: given, limit, seconds: seconds(headers.prefer, 0) })
+    const streams = c.req.header('accept')?.includes(EVENT_STREAM)
+    const waitS = seconds(headers.prefer, 0)
+    const from = (streams ? lastSeen(headers['last-event-id']) : undefined) ?? given
+    if (streams || waitS > 0) await mayFollow(c.get('ctx'), holder)
+    // Not a page, and typed as one all the same: no typed client reads it.
+    if (streams) return stream(c, { holder, allocation, after: from }) as never
+    const { items, next } = await poll(c.get('ctx'), { holder, allocation, after: given, limit, seconds: waitS })
     return c.json({ items: items.map(view), next }, 200)
   })
   .openapi(ofAllocation, async (c) => {

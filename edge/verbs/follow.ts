@@ -1,4 +1,5 @@
-import type { Ctx } from '../ctx.ts'
+import { Problem } from '../../schema/problem.ts'
+import { type Ctx, reached } from '../ctx.ts'
 import { eventsAfter, lastEvent, type EventRow, type Which } from '../store/events.ts'
 import { orTime } from './wait.ts'
 
@@ -8,6 +9,15 @@ const HEARTBEAT_MS = 15_000
 /** A Worker may make so many calls a request and no more: a stream ends before that, and its reader takes it up again. */
 const STREAM_MS = 30 * 60_000
 const AT_A_TIME = 200
+/** Each follower of a holder costs reads for as long as it stays, and half an hour is long. */
+const FOLLOWERS = 50
+const AGAIN_S = 15
+
+/** Whether one more may follow the events of a holder. Throws `rate_limited`. */
+export async function mayFollow(ctx: Ctx, holder: string): Promise<void> {
+  if ((await reached(ctx.feed(holder).followers())) < FOLLOWERS) return
+  throw new Problem('rate_limited', `${FOLLOWERS} requests follow your events already: end some of them`, { retry_after_s: AGAIN_S })
+}
 
 export type Poll = Omit<Which, 'after'> & { after: number | undefined; seconds: number }
 

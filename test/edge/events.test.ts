@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { EventView, ProblemBody } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
-import { onOneEdge, type TestEdge } from '../support/edge.ts'
+import { onOneEdge, readUntil, type TestEdge } from '../support/edge.ts'
 import { Stream } from '../support/sse.ts'
 import { until } from '../support/until.ts'
 
@@ -243,4 +243,20 @@ it('the document names acts, events and the stream', async () => {
   }
   expect(Object.keys(document.paths['/v1/events']?.['get']?.responses['200']?.content ?? {})).toEqual(['application/json', 'text/event-stream'])
   expect(document.paths['/v1/allocations/{id}/events']).toBeDefined()
+})
+
+describe('who follows', () => {
+  it('finds room for fifty of a tenant, whatever other tenants do, and again when one of them goes', { timeout: 60_000 }, async () => {
+    const [key, other] = [await edge.key(`tenant-${++tenants}`), await edge.key(`tenant-${++tenants}`)]
+    const streams: Stream[] = []
+    while (streams.length < 50) streams.push(await follow(key))
+    await until('all are answered', () => streams.every((s) => s.text !== ''))
+    const next = () => edge.call<ProblemBody>(key, 'GET', '/v1/events?after=0', undefined, { prefer: 'wait=1' })
+    expect(await readUntil(next, ({ status }) => status === 429)).toMatchObject({ body: { code: 'rate_limited', retryable: true } })
+    expect((await page(key, '?after=0')).status).toBe(200)
+    const free = await follow(other)
+    expect(free.response.status).toBe(200)
+    await Promise.all([free, ...streams].map((s) => s.drop()))
+    await readUntil(next, ({ status }) => status === 200, 40_000)
+  })
 })
