@@ -23,6 +23,9 @@ export const minerStatus = sql.raw(`CASE
   WHEN m.online <> 'online' THEN m.online WHEN m.engine_ok <> 1 OR m.gpu_error IS NOT NULL THEN 'engine_down' WHEN m.held_since IS NOT NULL THEN 'held'
   WHEN m.fresh = 0 THEN 'stale' ELSE 'ready' END`)
 
+/** Models told apart, the most common ones: each is a series for whoever scrapes, and miners name their own GPUs. */
+const MODELS = 100
+
 /** How long the oldest delivery to a webhook is overdue. */
 const outboxLag = (nowMs: number) => sql`(SELECT max(0, ${nowMs} - coalesce(min(due_at), ${nowMs})) FROM outbox WHERE delivered_at IS NULL AND dead_at IS NULL)`
 
@@ -30,9 +33,10 @@ const outboxLag = (nowMs: number) => sql`(SELECT max(0, ${nowMs} - coalesce(min(
 export async function numbers(db: Db, nowMs: number): Promise<Numbered[]> {
   return retrying(() =>
     db.all<Numbered>(sql`
+      WITH shown AS (SELECT model, count(*) AS n, sum(claimed_by IS NOT NULL) AS held FROM gpus WHERE gone_at IS NULL GROUP BY model ORDER BY n DESC, model LIMIT ${MODELS})
       SELECT 'allocations' AS name, ${shownState} AS label, count(*) AS value FROM allocations a WHERE a.ended_at IS NULL GROUP BY 2
-      UNION ALL SELECT 'gpus', model, count(*) FROM gpus WHERE gone_at IS NULL GROUP BY model
-      UNION ALL SELECT 'gpus_claimed', model, sum(claimed_by IS NOT NULL) FROM gpus WHERE gone_at IS NULL GROUP BY model
+      UNION ALL SELECT 'gpus', model, n FROM shown
+      UNION ALL SELECT 'gpus_claimed', model, held FROM shown
       UNION ALL SELECT 'miners', ${minerStatus}, count(*) FROM miners m JOIN agents g ON g.hotkey = m.hotkey WHERE g.standing <> 'removed' GROUP BY 2
       UNION ALL SELECT 'overdue', '', max(0, ${nowMs} - coalesce(min(deadline_at), ${nowMs})) FROM allocations WHERE deadline_at IS NOT NULL AND desired = 'run'
       UNION ALL SELECT 'outbox_pending', '', count(*) FROM outbox WHERE delivered_at IS NULL AND dead_at IS NULL

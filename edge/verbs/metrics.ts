@@ -17,7 +17,7 @@ const counter = (help: string): Kind => ({ type: 'counter', help })
 export const EDGE_METRICS = {
   compute_edge_info: gauge('Always 1; the labels say which edge answers'),
   compute_edge_allocations: gauge('Allocations that are not over, by the state clients see'),
-  compute_edge_gpus: gauge('GPUs that miners show, by model'),
+  compute_edge_gpus: gauge('GPUs that miners show, by model; of the 100 most common'),
   compute_edge_gpus_claimed: gauge('GPUs that are rented out, or on their way to be, by model'),
   compute_edge_gpus_free: gauge('GPUs that nobody holds, by model; whether their miner takes claims is another question'),
   compute_edge_miners: gauge('Registered miners, by status'),

@@ -42,6 +42,21 @@ async function busy(model: string): Promise<WireMiner> {
 }
 
 describe('GET /metrics', () => {
+  it('tells a hundred models apart and no more, whatever names miners make up', async () => {
+    const insert = (from: number, to: number, model: string) =>
+      query(
+        db.url,
+        `INSERT INTO gpus (hotkey, uuid, idx, model, model_key, vram_mb, simulated, first_seen_at, seen_at)
+         WITH RECURSIVE n(i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM n WHERE i < ${to}) SELECT 'nobody', 'made-up-' || i, 0, ${model}, 'x', 1, 1, 1, 1 FROM n`,
+      )
+    await insert(1, 300, "'Made up ' || i")
+    await insert(301, 302, "'Real'")
+    const { text } = await scrape()
+    for (const name of ['gpus', 'gpus_claimed', 'gpus_free']) expect(text.match(new RegExp(`^compute_edge_${name}\\{`, 'gm'))).toHaveLength(100)
+    expect(await number('compute_edge_gpus{model="Real"}')).toBe(2)
+    await query(db.url, "DELETE FROM gpus WHERE hotkey = 'nobody'")
+  })
+
   it('counts what the market has, from the database', async () => {
     await busy('Model "M\\1"')
     await edge.running.tick()
