@@ -4,7 +4,7 @@ import { makeCtx, newTrace, type Ctx } from './ctx.ts'
 import type { Env } from './env.ts'
 import { Heard, type Order, type Ordered } from './hub/heard.ts'
 import { look, type Sockets } from './hub/look.ts'
-import { AGENT_REQUESTS_PER_MINUTE, Rate } from './hub/rate.ts'
+import { AGENT_REQUESTS_PER_MINUTE, Rate, TAKEOVERS_PER_MINUTE } from './hub/rate.ts'
 import type { Seen } from './store/liveness.ts'
 import { advance } from './verbs/advance.ts'
 
@@ -48,6 +48,11 @@ export class Hub extends DurableObject<Env> {
     if (role === 'miner') this.#heard.hear(hotkey, now)
     await this.#arm()
     return { replayed: false, waitS }
+  }
+
+  /** Counts a takeover. @returns seconds until the hotkey may ask again; 0 when it may now */
+  countTakeover(hotkey: string): number {
+    return this.#rate.count(`takeover ${hotkey}`, TAKEOVERS_PER_MINUTE, Date.now())
   }
 
   /** Puts a report in the order of its install, those that write nothing to the database too. */

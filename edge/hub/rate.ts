@@ -1,6 +1,9 @@
 /** Far more than an agent needs: a container that makes fast progress reports once in five seconds. */
 export const AGENT_REQUESTS_PER_MINUTE = 240
 
+/** Each leaves an entry in the audit log, which keeps everything. */
+export const TAKEOVERS_PER_MINUTE = 10
+
 const MINUTE_MS = 60_000
 /** Windows kept before those that are over are thrown away. */
 const KEPT = 2000

@@ -1,7 +1,8 @@
 import { sql, type SQL } from 'drizzle-orm'
 import { Problem } from '../../schema/problem.ts'
 import type { TakenOver, Takeover } from '../../schema/sync.ts'
-import type { Ctx } from '../ctx.ts'
+import { type Ctx, reached } from '../ctx.ts'
+import { TAKEOVERS_PER_MINUTE } from '../hub/rate.ts'
 import { record } from '../store/audit.ts'
 import { write } from '../store/db.ts'
 import { standingOf, type Standing } from '../store/wishes.ts'
@@ -13,9 +14,11 @@ type Act = Takeover & { hotkey: string; token: string; nowMs: number }
 /**
  * Binds a hotkey to another install although something lives there: an explicit act of whoever holds the hotkey, for a host whose state is lost.
  * The new install has no container of the old one, so what was ready ends as lost, what was asked to stop has ended, and placements
- * on their way go to another miner. Asked again it changes nothing. Throws `not_registered`, `not_admitted`, `agent_conflict` naming the install that speaks.
+ * on their way go to another miner. Asked again it changes nothing. Throws `not_registered`, `not_admitted`, `rate_limited`, `agent_conflict` naming the install that speaks.
  */
 export async function takeover(ctx: Ctx, { hotkey, install, from }: Takeover & { hotkey: string }): Promise<TakenOver> {
+  const waitS = await reached(ctx.hub(hotkey).countTakeover(hotkey))
+  if (waitS > 0) throw new Problem('rate_limited', `a hotkey may be taken over ${TAKEOVERS_PER_MINUTE} times a minute`, { retry_after_s: waitS })
   const act: Act = { hotkey, install, from, token: crypto.randomUUID(), nowMs: ctx.now() }
   const results = await write(ctx.db, [
     bind(act),

@@ -95,6 +95,19 @@ describe('a takeover', () => {
     expect(answers.map((a) => a.status).sort()).toEqual([200, ...Array.from({ length: 7 }, () => 409)])
   })
 
+  it('back and forth is bounded: each is kept in the audit log for good', async () => {
+    const first = await edge.miner(1)
+    const second = reborn(first)
+    const codes = new Set<string>()
+    for (let i = 0; i < 24; i++) {
+      const { status, body } = await (i % 2 === 0 ? takeover(second, first.install) : takeover(first, second.install))
+      codes.add(status === 200 ? 'taken' : body.code)
+    }
+    expect(codes).toContain('rate_limited')
+    const kept = await query(db.url, `SELECT 1 FROM audit WHERE action = 'takeover' AND subject = '${first.hotkey}'`)
+    expect(kept.length).toBeLessThanOrEqual(20) // a minute may end in between
+  })
+
   it('needs a hotkey that registered, and its own signature', async () => {
     const nobody = new WireMiner(edge)
     await edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey: nobody.hotkey, role: 'miner' })
