@@ -1,7 +1,8 @@
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { PROBLEM_CODES, problemBody, type WishEntry } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
-import { onOneEdge, type TestEdge } from '../support/edge.ts'
+import { databases, type Running } from '../support/database.ts'
+import { startTestEdge, type TestEdge } from '../support/edge.ts'
 import { clientRequest, type OpenApi, type Route, routesOf } from './client.ts'
 import { type Answer, hangUp, send, type Wire } from './http.ts'
 import { Random } from './random.ts'
@@ -17,11 +18,20 @@ const AGENTS = 24
 const SIGNED = 0.3
 const SHOWN = 12
 
+/** The runtime keeps to itself what nobody handles; this makes it say so. */
+const TELL = "addEventListener('unhandledrejection', (event) => console.error('unhandled rejection: ' + String(event.reason)))\n"
+
+let database: Running
 let edge: TestEdge
-onOneEdge((e) => {
-  edge = e
+beforeAll(async () => {
+  database = await databases()[0].start()
+  edge = await startTestEdge(database.url, { rewrite: (script) => TELL + script })
 })
-afterAll(hangUp)
+afterAll(async () => {
+  hangUp()
+  await edge?.close()
+  await database?.close()
+})
 
 /** Why an answer is not as it must be; null: it is. */
 function wrong({ status, headers, text }: Answer, path: string): string | null {
