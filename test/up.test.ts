@@ -179,7 +179,7 @@ describe('npm start -- --demo', () => {
     async () => {
       const { code, err } = await demo(docker, '--driver', 'docker', '--image', '127.0.0.1:1/absent:1')
       expect(code).toBe(1)
-      expect(err).toMatch(/^error: allocate failed after \d+ ms: al_\w+ is failed: pull_failed/)
+      expect(err).toMatch(/^error: allocate failed after \d+ ms: al_\w+ is failed, not running: pull_failed/)
       expect(await readdir(folder)).toEqual([])
     },
     LONG_MS,
