@@ -60,6 +60,9 @@ export type EngineInfo = Pick<HostFacts, 'driver' | 'isolation' | 'engine' | 'di
 
 export type PullProgress = { current: number; total: number | null }
 
+/** Megabytes. `boundMb`: the part that is on a disk of its own, which has a fixed size. */
+export type Written = { mb: number; boundMb?: number }
+
 /** A container engine. Every method rejects with a `DriverError`; none leaves anything half made behind. */
 export interface Driver {
   readonly name: HostFacts['driver']
@@ -90,8 +93,8 @@ export interface Driver {
   rekey(owner: Owner, c: ContainerIdentity, authorizedKeys: string[], endSessions: boolean): Promise<void>
   /** Room on the disk that containers write to. */
   space(signal?: AbortSignal): Promise<{ freeMb: number; totalMb: number }>
-  /** Megabytes each of ours has written to that disk. */
-  written(owner: Owner, signal?: AbortSignal): Promise<(Pick<ContainerIdentity, 'allocation' | 'incarnation'> & { mb: number })[]>
+  /** What each of ours has written to that disk. */
+  written(owner: Owner, signal?: AbortSignal): Promise<(Pick<ContainerIdentity, 'allocation' | 'incarnation'> & Written)[]>
   /** Runs argv inside, no shell; resolves with the exit code and the last 2 KB of output. */
   exec(owner: Owner, c: ContainerIdentity, argv: string[], env: Record<string, string>, timeoutMs: number): Promise<{ exitCode: number; output: string }>
   /** Stops and removes with everything that belongs to it. Already gone is done. */

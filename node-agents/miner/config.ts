@@ -213,6 +213,14 @@ export const SETTINGS = {
       .pipe(z.string().regex(/^[0-9]{1,6}$/, 'milliseconds, 0 to 999999'))
       .transform(Number),
   }),
+  disk: setting({
+    flag: '--disk',
+    value: '<auto|volume|shared>',
+    env: 'COMPUTE_DISK',
+    default: 'auto',
+    help: 'What bounds what a container writes: auto (quotas of the engine, else a disk of its own at /work, else nothing), volume, shared',
+    parse: z.string().pipe(z.enum(['auto', 'volume', 'shared'], 'auto, volume or shared')),
+  }),
   diskReserveGb: setting({
     flag: '--disk-reserve-gb',
     value: '<n>',

@@ -1,10 +1,10 @@
 import { rest } from '../core/clock.ts'
 import { reason } from '../core/mistake.ts'
-import type { Container } from '../core/ports.ts'
+import type { Container, ContainerIdentity, Written } from '../core/ports.ts'
 import type { Workers } from './apply.ts'
 import type { Hold } from './hold.ts'
 import { type Key, keyOf } from './key.ts'
-import { type Over, overShare, reserveMb, type Use } from './share.ts'
+import { limitMb, type Over, overShare, reserveMb, type Use } from './share.ts'
 import type { Tools } from './tools.ts'
 
 /** Free room is one question to the kernel; what each has written is a walk through its files. */
@@ -14,8 +14,6 @@ const WRITTEN_MS = 60_000
 const GRACE_MB = 64
 /** Room has to be back by that much (part of the reserve) before somebody is let go. */
 const SLACK = 0.05
-
-const MB_PER_GB = 1024
 
 export type Guarding = {
   tools: Tools
@@ -77,9 +75,9 @@ export class Guard {
     return (this.#g.tools.sight.containers ?? []).filter((c) => c.state === 'running' && !busy.has(c.allocation))
   }
 
-  #uses(written: { allocation: string; incarnation: number; mb: number }[]): Use[] {
-    const limits = new Map((this.#g.hold.wish?.entries ?? []).flatMap((e) => (e.kind === 'container' ? [[keyOf(e), e.limits.disk_gb * MB_PER_GB]] : [])))
-    return written.map((w) => ({ key: keyOf(w), mb: w.mb, limitMb: limits.get(keyOf(w)) ?? Infinity }))
+  #uses(written: (Pick<ContainerIdentity, 'allocation' | 'incarnation'> & Written)[]): Use[] {
+    const limits = new Map((this.#g.hold.wish?.entries ?? []).flatMap((e) => (e.kind === 'container' ? [[keyOf(e), e.limits.disk_gb]] : [])))
+    return written.map((w) => ({ ...w, key: keyOf(w), limitMb: limitMb(limits.get(keyOf(w)) ?? Infinity, w.boundMb) }))
   }
 
   async #judge(uses: Use[], space: Space): Promise<void> {
@@ -94,7 +92,7 @@ export class Guard {
   async #freeze(c: Container, o: Over, { freeMb, reserveMb: reserve }: Space): Promise<void> {
     const { driver, owner, book, log, changed } = this.#g.tools
     const why = freeMb < reserve ? `this host has ${freeMb} MB left of the ${Math.ceil(reserve)} MB that stay reserved` : 'that is its limit'
-    const message = `the container wrote ${o.mb} MB and may have ${o.shareMb} MB; ${why}. It is paused: restart it, or pause and resume it, then delete files`
+    const message = `the container wrote ${o.mb} MB${o.boundMb === undefined ? '' : ` (${o.boundMb} of them to its own disk)`} and may have ${o.shareMb} MB; ${why}. It is paused: restart it, or pause and resume it, then delete files`
     // Noted first: what is noted is not unfrozen by the reconciler.
     book.write(c, { held: { code: 'disk_full', message } })
     this.#held.set(o.key, { generation: this.#generation(o.key), mb: o.mb, forReserve: o.mb <= o.limitMb })

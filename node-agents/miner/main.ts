@@ -96,8 +96,9 @@ export type MakeDriver = (config: MinerConfig) => Promise<Driver> | Driver
 const SPARE_NETWORKS = 2
 
 const docker: MakeDriver = async (config) => {
-  const { dockerDriver } = await import('./docker/driver.ts')
-  return dockerDriver({ socket: config.docker, bindAddress: config.bind, pool: config.networks, dns: config.dns, spares: SPARE_NETWORKS })
+  const [{ dockerDriver }, { WAYS }] = await Promise.all([import('./docker/driver.ts'), import('./docker/bound.ts')])
+  const { docker: socket, bind: bindAddress, networks: pool, dns, disk } = config
+  return dockerDriver({ socket, bindAddress, pool, dns, spares: SPARE_NETWORKS, ways: WAYS[disk] })
 }
 
 /** `compute miner …`: the agent itself, or the subcommand its first word names. @returns the exit code */

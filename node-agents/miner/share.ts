@@ -3,11 +3,19 @@ import type { Key } from './key.ts'
 const MB_PER_GB = 1024
 
 /** What a container wrote, and what it may. Megabytes. */
-export type Use = { key: Key; mb: number; limitMb: number }
+export type Use = { key: Key; mb: number; limitMb: number; /** See `Written`. */ boundMb?: number }
 export type Over = Use & { /** What it may have now. */ shareMb: number }
 
 /** Below this nobody is to blame for a full disk. */
 const FLOOR_MB = 64
+
+/** Who has a disk of its own may write that much elsewhere: packages, caches, logs. */
+const ELSEWHERE_GB = 20
+
+/** What a container may write in all. @param boundMb what it wrote to its own disk, which bounds itself; absent: it has none. Pure. */
+export function limitMb(diskGb: number, boundMb?: number): number {
+  return boundMb === undefined ? diskGb * MB_PER_GB : boundMb + Math.min(diskGb, ELSEWHERE_GB) * MB_PER_GB
+}
 
 /** Part of the engine's disk that no tenant may fill: what the host asks for, else a tenth, 20 GB at most. Pure. */
 export function reserveMb(totalMb: number, askedGb: number | null): number {

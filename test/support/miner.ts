@@ -51,6 +51,7 @@ export class MinerWorld {
       images: ['workspace:1', 'cold:1'],
       maxCpus: null,
       maxMemoryGb: null,
+      disk: 'shared',
       diskReserveGb: 1,
       networks: '198.18.0.0/15',
       dns: ['1.1.1.1'],

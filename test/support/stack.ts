@@ -123,6 +123,7 @@ async function makeMiner({ folder, edge, watcher, driver, image, config }: Miner
     images: [image],
     maxCpus: null,
     maxMemoryGb: null,
+    disk: 'shared',
     diskReserveGb: 1,
     networks: '198.18.0.0/15',
     dns: ['1.1.1.1'],

@@ -58,6 +58,7 @@ export function flags({ config: c }: Unit): string[] {
     '--max-cpus': c.maxCpus === null ? null : String(c.maxCpus),
     '--max-memory-gb': c.maxMemoryGb === null ? null : String(c.maxMemoryGb),
     '--simulate-gpu': c.simulateGpu && `${c.simulateGpu.model}:${c.simulateGpu.count}:${c.simulateGpu.vramMb}`,
+    '--disk': c.disk,
     '--disk-reserve-gb': c.diskReserveGb === null ? null : String(c.diskReserveGb),
     '--networks': c.networks,
     '--dns': c.dns.join(','),

@@ -7,7 +7,10 @@ import { driverError, givenUp, statusOf, textOf } from './errors.ts'
 export type CreateOptions = Docker.ContainerCreateOptions
 export type NetworkOptions = Docker.NetworkCreateOptions
 /** `NetworkMode`: name of the network it was made for. */
-export type Row = Pick<Docker.ContainerInfo, 'Id' | 'Labels' | 'State' | 'Status'> & { HostConfig?: { NetworkMode?: string | undefined } } & {
+export type Row = Pick<Docker.ContainerInfo, 'Id' | 'Labels' | 'State' | 'Status'> & {
+  HostConfig?: { NetworkMode?: string | undefined }
+  Mounts?: { Name?: string | undefined }[]
+} & {
   /** See `withOom`. */ oomKilled?: boolean
 }
 /** What the engine says of itself, as far as we read it. */
@@ -129,8 +132,8 @@ function containers(docker: Docker) {
     /** Labels and state of the container that holds a name. */
     inspect: (name: string, signal?: AbortSignal): Promise<Row> =>
       ask(DEADLINE.ask, signal, async (abortSignal) => {
-        const { Id, Config, State, HostConfig } = await docker.getContainer(name).inspect({ abortSignal })
-        return { Id, Labels: Config.Labels, State: State.Status, Status: '', HostConfig }
+        const { Id, Config, State, HostConfig, Mounts } = await docker.getContainer(name).inspect({ abortSignal })
+        return { Id, Labels: Config.Labels, State: State.Status, Status: '', HostConfig, Mounts }
       }),
 
     /** Whether anything in it was ever killed for lack of memory; null: it is not there. */
@@ -234,6 +237,19 @@ function networks(docker: Docker) {
         const network = docker.getNetwork(name)
         await network.disconnect({ Container: id, Force: true })
         await network.connect({ Container: id })
+      }),
+
+    /** Resolves false when a container, running or not, still has it. */
+    removeVolume: (name: string) =>
+      ask(DEADLINE.remove, undefined, async (abortSignal) => {
+        try {
+          await docker.getVolume(name).remove({ abortSignal })
+          return true
+        } catch (error) {
+          if (statusOf(error) === 409) return false
+          unless([404])(error)
+          return true
+        }
       }),
 
     /** Resolves false when a container is still connected. */

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { reason } from '../../core/mistake.ts'
 import { DriverError, type Owner } from '../../core/ports.ts'
 import type { Engine } from './client.ts'
+import type { Disks } from './disks.ts'
 import { containerOf, ofOwner } from './labels.ts'
 
 const MB = 1024 * 1024
@@ -17,11 +18,14 @@ export async function space(engine: Engine, signal?: AbortSignal): Promise<{ fre
   }
 }
 
-/** Megabytes each of ours has written on top of its image. @throws DriverError */
-export async function written(engine: Engine, owner: Owner, signal?: AbortSignal) {
+/** Megabytes each of ours has written on top of its image, and to its disk. @throws DriverError */
+export async function written(engine: Engine, disks: Disks, owner: Owner, signal?: AbortSignal) {
   const rows = await engine.written({ label: ofOwner(owner) }, signal)
-  return rows.flatMap((row) => {
+  const each = rows.map(async (row) => {
     const c = containerOf(owner, row)
-    return c ? [{ allocation: c.allocation, incarnation: c.incarnation, mb: Math.ceil((row.SizeRw ?? 0) / MB) }] : []
+    if (!c) return []
+    const [layer, onDisk] = [Math.ceil((row.SizeRw ?? 0) / MB), await disks.taken(row)]
+    return [{ allocation: c.allocation, incarnation: c.incarnation, mb: layer + (onDisk ?? 0), ...(onDisk !== null && { boundMb: onDisk }) }]
   })
+  return (await Promise.all(each)).flat()
 }

@@ -1,18 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DriverError, type ContainerIdentity, type Driver, type Owner } from '../../core/ports.ts'
 import { pause, rekey, unpause } from './acts.ts'
+import { Bounding, type Way } from './bound.ts'
 import { connect, type Engine, type Row } from './client.ts'
 import { space, written } from './disk.ts'
 import { lacksNetwork } from './errors.ts'
 import { exec } from './exec.ts'
+import { Disks } from './disks.ts'
 import { find, need } from './find.ts'
 import { type Firewall, firewall } from './firewall.ts'
 import { installsOf, inventoryOf, nameOf } from './labels.ts'
 import { Networks, type NetworkSettings } from './networks.ts'
 import { withOom } from './oom.ts'
 import { pull } from './pull.ts'
-import { Quota } from './quota.ts'
 import { run } from './run.ts'
+import { type Tool, tool } from './tool.ts'
 import { watch } from './watch.ts'
 
 type Ref = Pick<ContainerIdentity, 'allocation' | 'incarnation'>
@@ -41,8 +43,10 @@ async function remove(engine: Engine, owner: Owner, c: Ref): Promise<Row | null>
   throw new DriverError('engine_error', `another removal of ${nameOf(c)} does not end`)
 }
 
-/** A stopped container may have lost its network to a `docker network prune`. */
-async function startAgain(engine: Engine, networks: Networks, owner: Owner, row: Row): Promise<void> {
+/** A stopped container may have lost its network to a `docker network prune`, and its loop device to a boot of the host. */
+async function startAgain({ engine, networks, disks }: { engine: Engine; networks: Networks; disks: Disks }, owner: Owner, row: Row): Promise<void> {
+  const disk = disks.nameIn(row)
+  if (disk !== null) await disks.attach(disk)
   try {
     await engine.start(row.Id)
   } catch (error) {
@@ -61,6 +65,10 @@ export type DockerOptions = Partial<NetworkSettings> & {
   bindAddress: string
   /** Resolvers of the containers; public ones, because private addresses are closed to them. */
   dns?: readonly string[]
+  /** Ways to bound what a container writes that may be used; default: quotas alone. */
+  ways?: readonly Way[]
+  /** Runs programs of this host; default: it does. */
+  tool?: Tool
   /** Lays the rules that keep tenants apart; default: one that does, for all bridges of the prefix. */
   walls?: Firewall
 }
@@ -71,24 +79,27 @@ export function dockerDriver(o: DockerOptions): Driver {
   const { bindAddress, dns = DEFAULTS.dns, prefix = DEFAULTS.prefix, pool = DEFAULTS.pool, spares = DEFAULTS.spares } = o
   const networks = new Networks(engine, { prefix, pool, spares })
   const walls = o.walls ?? firewall(prefix)
-  const quota = new Quota(engine)
-  const ground = { engine, networks, bindAddress, dns, storage: () => quota.kept }
+  const tools = o.tool ?? tool
+  const bounding = new Bounding(engine, tools, o.ways ?? ['quota'])
+  const disks = new Disks(engine, tools, { prefix, spares: spares > 0 })
+  const ground = { engine, networks, disks, bindAddress, dns, way: () => bounding.way }
   const list = async (owner: Owner, signal?: AbortSignal) => {
     const rows = await engine.list({}, signal)
     networks.tidy(owner, rows)
+    disks.tidy(owner, rows)
     return inventoryOf(owner, await withOom(engine, owner, rows, signal))
   }
   return {
     name: 'docker',
     async info(signal) {
       const info = await engine.info(signal)
-      const [quotas, { network }] = await Promise.all([quota.look(signal), walls.ensure()])
+      const [{ disk }, { network }] = await Promise.all([bounding.look(signal), walls.ensure()])
       const remapped = (info.SecurityOptions ?? []).some((option) => option.startsWith('name=userns'))
       return {
         driver: 'docker',
         isolation: remapped ? 'runc+userns' : 'runc',
         engine: `docker ${info.ServerVersion}`,
-        disk: quotas ? 'quota' : 'shared',
+        disk,
         network,
         id: `docker ${info.ID}`,
       }
@@ -104,20 +115,22 @@ export function dockerDriver(o: DockerOptions): Driver {
     },
     async start(owner, c) {
       const row = await need(engine, owner, c)
-      await (row.State === 'paused' ? engine.unpause(row.Id) : startAgain(engine, networks, owner, row))
+      await (row.State === 'paused' ? engine.unpause(row.Id) : startAgain(ground, owner, row))
     },
     stop: async (owner, c) => engine.stop((await need(engine, owner, c)).Id, STOP_GRACE_S),
     pause: (owner, c) => pause(engine, owner, c),
     unpause: (owner, c) => unpause(engine, owner, c),
     rekey: (owner, c, keys, endSessions) => rekey(engine, owner, c, keys, endSessions),
     space: (signal) => space(engine, signal),
-    written: (owner, signal) => written(engine, owner, signal),
+    written: (owner, signal) => written(engine, disks, owner, signal),
     exec: async (owner, c, argv, env, timeoutMs) => exec(engine, (await need(engine, owner, c)).Id, argv, env, timeoutMs),
     async remove(owner, c) {
-      const network = (await remove(engine, owner, c))?.HostConfig?.NetworkMode
+      const row = await remove(engine, owner, c)
+      const [network, disk] = [row?.HostConfig?.NetworkMode, disks.nameIn(row)]
       if (networks.isOurs(network)) networks.release(owner, network)
+      if (disk !== null) await disks.release(disk)
     },
-    close: () => networks.close(),
+    close: async () => void (await Promise.all([networks.close(), disks.close()])),
     watch: (owner, onChange, signal) => watch(engine, owner, onChange, signal),
   }
 }

@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { reason } from '../../core/mistake.ts'
 import { type Family, gap, IPV4, IPV6, isEngines, oursIn, transaction } from './rules.ts'
+import { tool } from './tool.ts'
 
 /** Whether tenants are kept from the host and from private networks, and if not, why. */
 export type Wall = { network: 'isolated'; reason: null } | { network: 'open'; reason: string }
@@ -11,28 +11,13 @@ export type Firewall = {
   ensure(maxAgeMs?: number): Promise<Wall>
 }
 
-const TIMEOUT_MS = 20_000
 /** Seconds to wait for others who change rules. */
 const LOCK_S = '5'
-/** Agents often have no sbin in their PATH. */
-const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
-
 /** Variants of the same tool; the engine uses one of them. */
 const VARIANTS = ['', '-nft', '-legacy']
-const tool = (f: Family, variant: string) => `${f.version === 4 ? 'iptables' : 'ip6tables'}${variant}`
+const nameOf = (f: Family, variant: string) => `${f.version === 4 ? 'iptables' : 'ip6tables'}${variant}`
 
-function run(file: string, args: string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(file, args, { timeout: TIMEOUT_MS, env: { PATH }, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${file}: ${stderr.trim().split('\n')[0] || reason(error)}`, { cause: error }))
-      else resolve(stdout)
-    })
-    child.stdin?.on('error', () => undefined) // it ended before it read; its exit code says why
-    child.stdin?.end(input)
-  })
-}
-
-const listing = (f: Family, variant: string) => run(tool(f, variant), ['-w', LOCK_S, '-S'])
+const listing = (f: Family, variant: string) => tool(nameOf(f, variant), ['-w', LOCK_S, '-S'])
 
 const hasIpv6 = () =>
   readFile('/proc/net/if_inet6', 'utf8').then(
@@ -66,11 +51,11 @@ export function firewall(prefix: string): Firewall {
   const holds = async (f: Family, variant: string): Promise<void> => {
     const before = await listing(f, variant)
     if (gap(prefix, f, before, laid.get(f) ?? null) === null) return
-    await run(`${tool(f, variant)}-restore`, ['-w', LOCK_S, '--noflush'], transaction(prefix, f, before))
+    await tool(`${nameOf(f, variant)}-restore`, ['-w', LOCK_S, '--noflush'], transaction(prefix, f, before))
     const after = await listing(f, variant)
     laid.set(f, oursIn(after, prefix))
     const why = gap(prefix, f, after, oursIn(after, prefix))
-    if (why) throw new Error(`${tool(f, variant)}: ${why}`)
+    if (why) throw new Error(`${nameOf(f, variant)}: ${why}`)
   }
 
   const look = async (): Promise<Wall> => {

@@ -1,11 +1,14 @@
 import { DriverError, type ContainerSpec, type Owner } from '../../core/ports.ts'
 import { accessOf, type Access } from '../access.ts'
 import { sshArchive } from './archive.ts'
+import type { Way } from './bound.ts'
 import type { Engine } from './client.ts'
+import type { Disk, Disks } from './disks.ts'
 import { clip, driverError, givenUp, lacksNetwork, textOf } from './errors.ts'
 import { containerOf, nameOf } from './labels.ts'
 import type { Networks } from './networks.ts'
 import { createOptions, type Place } from './spec.ts'
+import { WORK_GB } from './sshd.ts'
 
 type Port = { port: number }
 
@@ -13,13 +16,15 @@ type Port = { port: number }
 export type Ground = {
   engine: Engine
   networks: Networks
+  disks: Disks
   bindAddress: string
   dns: readonly string[]
-  /** Whether the engine keeps quotas. */ storage: () => boolean
+  /** What bounds what a container writes. */ way: () => Way | null
 }
 
 type Start = {
   engine: Engine
+  disks: Disks
   owner: Owner
   spec: ContainerSpec
   access: Access
@@ -41,7 +46,7 @@ async function undo(engine: Engine, id: string, cause: unknown): Promise<void> {
 }
 
 /** The name is taken: a start of ours that was not heard to its end, or somebody else's. */
-async function adopt({ engine, owner, spec, signal }: Start): Promise<Made | 'again'> {
+async function adopt({ engine, disks, owner, spec, signal }: Start): Promise<Made | 'again'> {
   const row = await engine.inspect(nameOf(spec), signal)
   const found = containerOf(owner, row)
   if (!found) throw new DriverError('engine_error', `the name ${nameOf(spec)} belongs to a container that is not ours`)
@@ -51,9 +56,14 @@ async function adopt({ engine, owner, spec, signal }: Start): Promise<Made | 'ag
     return 'again'
   }
   if (found.hostKey !== spec.hostKey) throw new DriverError('engine_error', `${nameOf(spec)} already exists with another host key`)
+  const disk = disks.nameIn(row)
+  if (found.state === 'exited' && disk !== null) await disks.attach(disk)
   if (found.state === 'exited') await engine.start(row.Id, signal)
   return { port: found.port, adopted: true }
 }
+
+/** What a session is told of its disk. */
+const room = (disk: Disk | null) => (disk ? [`${WORK_GB}=${disk.gb}`] : [])
 
 /** One try at one port. @returns null when the port is taken, 'again' when a half-made container was in the way */
 async function tryPort(o: Start, port: number): Promise<Made | 'again' | null> {
@@ -65,7 +75,7 @@ async function tryPort(o: Start, port: number): Promise<Made | 'again' | null> {
   if (id === null) return adopt(o)
   try {
     if (image.status === 'rejected') throw image.reason
-    await engine.put(id, await sshArchive(o.access, spec.hostPrivateKey, image.value ?? []), signal)
+    await engine.put(id, await sshArchive(o.access, spec.hostPrivateKey, [...(image.value ?? []), ...room(o.place.disk)]), signal)
     o.onCreated?.()
     await engine.start(id, signal)
     return { port, adopted: false }
@@ -88,21 +98,25 @@ async function firstFree(start: Start): Promise<Made> {
   throw new DriverError('no_port', `none of ${spec.ports.length} ports is free at ${start.place.bindAddress}`)
 }
 
-/** Creates and starts on the first free port, on a network of its own; whatever fails leaves nothing behind. @throws DriverError */
-export async function run(
-  { engine, networks, bindAddress, dns, storage }: Ground,
-  owner: Owner,
-  spec: ContainerSpec,
-  signal?: AbortSignal,
-  onCreated?: () => void,
-): Promise<Port> {
+/** Both at once; when one of them fails, the other is given back. */
+async function takeBoth({ networks, disks, way }: Ground, owner: Owner, spec: ContainerSpec) {
+  const [network, disk] = await Promise.allSettled([networks.take(owner), way() === 'volume' ? disks.take(owner, spec.limits.disk_gb) : null])
+  if (network.status === 'fulfilled' && disk.status === 'fulfilled') return { network: network.value, disk: disk.value }
+  if (network.status === 'fulfilled') network.value.settle('free')
+  if (disk.status === 'fulfilled') disk.value?.settle('free')
+  throw [network, disk].find((part) => part.status === 'rejected')?.reason
+}
+
+/** Creates and starts on the first free port, on a network and a disk of its own; whatever fails leaves nothing behind. @throws DriverError */
+export async function run(ground: Ground, owner: Owner, spec: ContainerSpec, signal?: AbortSignal, onCreated?: () => void): Promise<Port> {
+  const { engine, networks, disks, bindAddress, dns, way } = ground
   const access = accessOf(spec)
   if (signal?.aborted) throw givenUp(signal)
-  const network = await networks.take(owner)
+  const { network, disk } = await takeBoth(ground, owner, spec)
   let outcome: 'used' | 'free' | 'failed' = 'failed'
   try {
-    const place = { bindAddress, dns, network: network.name, storage: storage() }
-    const start = { engine, owner, spec, access, place, signal, onCreated }
+    const place = { bindAddress, dns, network: network.name, storage: way() === 'quota', disk: disk?.disk ?? null }
+    const start = { engine, disks, owner, spec, access, place, signal, onCreated }
     const { port, adopted } = await firstFree(start).catch(async (error: unknown) => {
       if (!lacksNetwork(error)) throw error
       await networks.make(owner, network.name) // one that was kept ready, and that somebody pruned
@@ -112,5 +126,6 @@ export async function run(
     return { port }
   } finally {
     network.settle(outcome)
+    disk?.settle(outcome === 'used' ? 'used' : 'free')
   }
 }

@@ -17,7 +17,7 @@ const spec: ContainerSpec = {
   hostPrivateKey: 'PRIVATE',
   simulated: false,
 }
-const place = { port: 20002, bindAddress: '192.0.2.1', network: 'compute0a1b2c3d', dns: ['9.9.9.9'], storage: false }
+const place = { port: 20002, bindAddress: '192.0.2.1', network: 'compute0a1b2c3d', dns: ['9.9.9.9'], storage: false, disk: null }
 const made = (over: Partial<ContainerSpec> = {}) => createOptions(owner, { ...spec, ...over }, place)
 
 describe('createOptions', () => {

@@ -1,6 +1,7 @@
 import { DriverError, type ContainerSpec, type Owner } from '../../core/ports.ts'
 import type { CreateOptions } from './client.ts'
-import { labelsOf, nameOf } from './labels.ts'
+import type { Disk } from './disks.ts'
+import { labelsOf, nameOf, ownerLabels } from './labels.ts'
 import { SSHD } from './sshd.ts'
 
 const MB = 1024 * 1024
@@ -26,8 +27,19 @@ function gpus(spec: ContainerSpec) {
   return [{ Driver: 'nvidia', Count: 0, DeviceIDs: spec.gpus, Capabilities: [['gpu', 'compute', 'utility']] }]
 }
 
-/** Where a container stands. `storage`: the engine bounds what it writes. */
-export type Place = { port: number; bindAddress: string; network: string; dns: readonly string[]; storage: boolean }
+/** Where a container has its disk. */
+export const WORK = '/work'
+
+/** A file system behind a device, as the engine mounts it. What is deleted there is given back to the host's disk. @param target path in the container */
+export const volumeMount = (disk: Pick<Disk, 'name' | 'device'>, target: string, Labels: Record<string, string>) => ({
+  Type: 'volume' as const,
+  Source: disk.name,
+  Target: target,
+  VolumeOptions: { NoCopy: false, Labels, DriverConfig: { Name: 'local', Options: { type: 'ext4', device: disk.device, o: 'discard' } } },
+})
+
+/** Where a container stands. `storage`: the engine bounds what it writes. `disk`: its own, at `WORK`. */
+export type Place = { port: number; bindAddress: string; network: string; dns: readonly string[]; storage: boolean; disk: Disk | null }
 
 /**
  * What the engine is asked to create. The client's environment is not here: labels, argv and Env can be read by
@@ -35,7 +47,7 @@ export type Place = { port: number; bindAddress: string; network: string; dns: r
  * @param place.bindAddress the host's address the SSH port is published at
  * @throws DriverError limits_refused
  */
-export function createOptions(owner: Owner, spec: ContainerSpec, { port, bindAddress, network, dns, storage }: Place): CreateOptions {
+export function createOptions(owner: Owner, spec: ContainerSpec, { port, bindAddress, network, dns, storage, disk }: Place): CreateOptions {
   checkLimits(spec)
   const deviceRequests = gpus(spec)
   return {
@@ -66,6 +78,7 @@ export function createOptions(owner: Owner, spec: ContainerSpec, { port, bindAdd
       NanoCpus: Math.round(spec.limits.cpus * 1e9),
       LogConfig: LOGS,
       ...(storage && { StorageOpt: { size: `${spec.limits.disk_gb}G` } }),
+      ...(disk && { Mounts: [volumeMount(disk, WORK, ownerLabels(owner))] }),
       DeviceRequests: deviceRequests,
     },
   }

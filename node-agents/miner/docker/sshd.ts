@@ -28,11 +28,20 @@ const CONFIG_MAX = 200 * 1024
 /** What an image sets that no session may see: dockerd decides about GPUs, not the image. */
 const NOT_FOR_SESSIONS = /^NVIDIA_VISIBLE_DEVICES$/
 
+/** Variable of a session: GB of the disk at /work, where there is one. */
+export const WORK_GB = 'COMPUTE_WORK_GB'
+
 /**
  * /etc/profile of many distributions resets PATH in login shells and so hides what the image put there (conda, CUDA).
- * This runs after it. Constant text: no value ever stands in a script.
+ * This runs after it, and tells people at a terminal where their disk is. Constant text: no value ever stands in a script.
  */
-export const PROFILE = { path: '/etc/profile.d/zz-compute.sh', text: 'PATH=${COMPUTE_PATH:-$PATH}\nexport PATH\n' } as const
+export const PROFILE = {
+  path: '/etc/profile.d/zz-compute.sh',
+  text: `PATH=\${COMPUTE_PATH:-$PATH}
+export PATH
+case \${${WORK_GB}:+$-} in *i*) echo "/work is yours: \$${WORK_GB} GB of disk. Keep your files there." ;; esac
+`,
+} as const
 
 /** One argument as sshd's own word splitter reads it: between double quotes only \ and " are special. */
 export const quote = (text: string) => `"${text.replace(/[\\"]/g, '\\$&')}"`
