@@ -80,7 +80,7 @@ function lastSeen(header: string | undefined): number | undefined {
 
 export const eventRoutes = router()
   .openapi(list, async (c) => {
-    const holder = c.get('caller').tenant
+    const { tenant: holder, keyId } = c.get('caller')
     const headers = c.req.valid('header')
     const { after: given, limit, allocation } = c.req.valid('query')
     const streams = c.req.header('accept')?.includes(EVENT_STREAM)
@@ -88,7 +88,7 @@ export const eventRoutes = router()
     const from = (streams ? lastSeen(headers['last-event-id']) : undefined) ?? given
     if (streams || waitS > 0) await mayFollow(c.get('ctx'), holder)
     // Not a page, and typed as one all the same: no typed client reads it.
-    if (streams) return stream(c, { holder, allocation, after: from }) as never
+    if (streams) return stream(c, { holder, keyId, allocation, after: from }) as never
     const { items, next } = await poll(c.get('ctx'), { holder, allocation, after: given, limit, seconds: waitS })
     return c.json({ items: items.map(view), next }, 200)
   })

@@ -23,6 +23,12 @@ export async function authenticate(ctx: Ctx, secret: string): Promise<Caller> {
   return { keyId: row.id, tenant: row.tenant, scopes: row.scopes, quota: row }
 }
 
+/** Whether a key that was let in still is one: what lasts for minutes asks again. */
+export async function stillHolds(ctx: Ctx, keyId: string): Promise<boolean> {
+  const [row] = await retrying(() => ctx.db.select({ revokedAt: apiKeys.revokedAt }).from(apiKeys).where(eq(apiKeys.id, keyId)))
+  return row?.revokedAt === null
+}
+
 /** 256 random bits need no salt and no slow hash. */
 export async function hashSecret(secret: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(secret))

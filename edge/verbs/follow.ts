@@ -1,6 +1,7 @@
 import { Problem } from '../../schema/problem.ts'
 import { type Ctx, reached } from '../ctx.ts'
 import { eventsAfter, lastEvent, type EventRow, type Which } from '../store/events.ts'
+import { stillHolds } from './authenticate.ts'
 import { orTime } from './wait.ts'
 
 /** A change is told by the Feed; should that be lost, events are read again this often. */
@@ -38,16 +39,21 @@ export async function poll(ctx: Ctx, { seconds, ...wanted }: Poll): Promise<{ it
 /** What a stream carries: where it begins, an event, or a sign of life. */
 export type Said = { kind: 'from'; after: number } | { kind: 'event'; row: EventRow } | { kind: 'alive' }
 
-export type Follow = { holder: string; allocation: string | undefined; after: number | undefined }
+export type Follow = { holder: string; keyId: string; allocation: string | undefined; after: number | undefined }
 
-/** Events as they happen, each once and in order, until the consumer stops or half an hour is over. It says first where it begins. */
-export async function* follow(ctx: Ctx, { holder, allocation, after: given }: Follow): AsyncGenerator<Said, void, void> {
+/** Events as they happen, each once and in order, until the consumer stops, its key is revoked or half an hour is over. It says first where it begins. */
+export async function* follow(ctx: Ctx, { holder, keyId, allocation, after: given }: Follow): AsyncGenerator<Said, void, void> {
   const endsAt = ctx.now() + STREAM_MS
   let after = given ?? (await lastEvent(ctx.db, holder))
   let saidAt = ctx.now()
+  let heldAt = ctx.now()
   let seen = await orTime(ctx, ctx.feed(holder).waitAny(null, 0), 0)
   yield { kind: 'from', after }
   while (ctx.now() < endsAt) {
+    if (ctx.now() - heldAt >= HEARTBEAT_MS) {
+      if (!(await stillHolds(ctx, keyId))) return
+      heldAt = ctx.now()
+    }
     const rows = await eventsAfter(ctx.db, { holder, allocation, after, limit: AT_A_TIME })
     for (const row of rows) yield { kind: 'event', row }
     after = rows.at(-1)?.id ?? after

@@ -246,6 +246,19 @@ it('the document names acts, events and the stream', async () => {
 })
 
 describe('who follows', () => {
+  it('hears no more once its key is revoked', { timeout: 90_000 }, async () => {
+    const name = `tenant-${++tenants}`
+    const [key, kept] = [await edge.key(name), await edge.key(name)]
+    const [stream, other] = [await follow(key), await follow(kept)]
+    await until('both are answered', () => stream.text !== '' && other.text !== '')
+    await edge.call(edge.adminKey, 'DELETE', `/admin/keys/${key.slice(0, 29)}`)
+    await stream.ended
+    const { id } = await rent(kept)
+    await until('the other hears on', () => other.events.some((e) => e.allocation_id === id))
+    expect(stream.events).toEqual([])
+    await other.drop()
+  })
+
   it('finds room for fifty of a tenant, whatever other tenants do, and again when one of them goes', { timeout: 60_000 }, async () => {
     const [key, other] = [await edge.key(`tenant-${++tenants}`), await edge.key(`tenant-${++tenants}`)]
     const streams: Stream[] = []
