@@ -65,6 +65,9 @@ export class EdgeClock {
 
 type Call = { method: 'GET' | 'POST'; path: string; body?: unknown; signed: boolean }
 
+/** A message that was cut in the middle of a character would be refused, and the whole report with it. */
+const wellFormed = (_: string, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)
+
 /** The edge over HTTP. `edge()` gives its ss58 address once known; signed calls need it. */
 export class HttpControl implements Control {
   readonly #base: string
@@ -108,7 +111,7 @@ export class HttpControl implements Control {
 
   async #once<T extends z.ZodType>({ method, path, body, signed }: Call, shape: T, signal: AbortSignal): Promise<z.output<T>> {
     const url = new URL(path, this.#base)
-    const bytes = body === undefined ? EMPTY : new TextEncoder().encode(JSON.stringify(body))
+    const bytes = body === undefined ? EMPTY : new TextEncoder().encode(JSON.stringify(body, wellFormed))
     const target = url.pathname + url.search
     const auth = signed ? this.#signer.headers({ method, target, body: bytes, receiver: this.#receiver() }, this.time.nowMs()) : {}
     const { status, text } = await send(url, {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { PROBLEM_CODES, problemBody, type WishEntry } from '../../schema/index.ts'
-import type { WireMiner } from '../support/agent.ts'
+import { HOST_KEY, type WireMiner } from '../support/agent.ts'
 import { databases, type Running } from '../support/database.ts'
 import { startTestEdge, type TestEdge } from '../support/edge.ts'
 import { clientRequest, type OpenApi, type Route, routesOf } from './client.ts'
@@ -24,7 +24,9 @@ const TELL = "addEventListener('unhandledrejection', (event) => console.error('u
 let database: Running
 let edge: TestEdge
 beforeAll(async () => {
-  database = await databases()[0].start()
+  const backend = databases().findLast((b) => b.available) // the real one, where it is at hand: it is stricter about text
+  if (!backend) throw new Error('no database')
+  database = await backend.start()
   edge = await startTestEdge(database.url, { rewrite: (script) => TELL + script })
 })
 afterAll(async () => {
@@ -95,6 +97,14 @@ test(`${COUNT} requests of all kinds meet no 500, no hang and no rejection that 
   expect(found.slice(0, SHOWN), `${found.length} answers are wrong`).toEqual([])
   expect(alarms(edge.logs).slice(0, SHOWN)).toEqual([])
   expect(statuses.get(200) ?? 0, 'requests that go through').toBeGreaterThan(COUNT / 20)
+})
+
+test('text that no database takes is refused as such', async () => {
+  const key = await edge.key('halves')
+  const { status, body } = await edge.call(key, 'POST', '/v1/allocations', `{"name":"\\ud800","ssh_keys":["${HOST_KEY}"]}`)
+  expect({ status, body }).toMatchObject({ status: 400, body: { code: 'malformed_request', detail: expect.stringContaining('surrogate') } })
+  const whole = await edge.allocate(key, { name: '🦀', image: 'none/such:1' })
+  expect(whole).toMatchObject({ status: 422, body: { code: 'image_not_offered' } })
 })
 
 test('afterwards a rental is as it ever was', async () => {
