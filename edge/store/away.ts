@@ -60,13 +60,14 @@ export function countMinute({ from, seen, unseen }: Minute): SQL[] {
 }
 
 /**
- * Ends what lives on hosts that were seen to be away for too long. Their GPUs are free then, but such a host takes no claim until a full
+ * Ends what lives on hosts that were seen to be away for too long, by count and by clock: cron may fire too often. Their GPUs are free then, but such a host takes no claim until a full
  * report shows that it is empty; it is told to stop what it may still run as soon as it speaks.
  */
 export function endUnheard(nowMs: number, seen: string[]): SQL[] {
   const held = sql`(SELECT m.hotkey FROM miners m WHERE ${away} AND m.held_since = ${nowMs})`
   return [
-    sql`UPDATE miners AS m SET held_since = ${nowMs} WHERE ${away} AND m.silent_minutes >= ${DEAD_END.minutes} AND m.hotkey IN (SELECT value FROM json_each(${JSON.stringify(seen)}))
+    sql`UPDATE miners AS m SET held_since = ${nowMs} WHERE ${away} AND m.silent_minutes >= ${DEAD_END.minutes} AND m.online_at <= ${nowMs - (DEAD_END.minutes - 1) * 60_000}
+      AND m.hotkey IN (SELECT value FROM json_each(${JSON.stringify(seen)}))
       AND (EXISTS (SELECT 1 FROM allocations a WHERE a.hotkey = m.hotkey AND a.ended_at IS NULL) OR EXISTS (SELECT 1 FROM claims c WHERE c.hotkey = m.hotkey AND c.freed_at IS NULL))`,
     sql`INSERT INTO tombstones (allocation_id, incarnation, hotkey, generation, trace_id, reason, made_at)
       SELECT a.id, a.incarnation, a.hotkey, a.generation + 1, a.trace_id, 'unreachable', ${nowMs} FROM allocations a WHERE a.ended_at IS NULL AND a.hotkey IN ${held} ON CONFLICT DO NOTHING`,

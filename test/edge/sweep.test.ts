@@ -96,6 +96,17 @@ describe('an hour of silence', { timeout: 120_000 }, () => {
     await miner.obey()
   })
 
+  it('is an hour by the clock too, however often cron fires', async () => {
+    const { miner, id } = await rented()
+    await silence(miner)
+    await sql(`UPDATE miners SET silent_minutes = 100, online_at = ${Date.now() - 50 * 60_000} WHERE hotkey = '${miner.hotkey}'`)
+    await tickAfter(31_000)
+    expect(await see(id)).toMatchObject({ state: 'unreachable', ended_at: null })
+    await sql(`UPDATE miners SET online_at = ${Date.now() - 60 * 60_000} WHERE hotkey = '${miner.hotkey}'`)
+    await tickAfter(31_000)
+    expect(await see(id)).toMatchObject({ state: 'ended', end_reason: 'unreachable' })
+  })
+
   it('that is broken by a word of the miner begins anew', async () => {
     const { miner, entry } = await rented()
     await silence(miner)
@@ -165,6 +176,7 @@ describe('the brake', { timeout: 120_000 }, () => {
     })
 
     expect((await busy.call(busy.adminKey, 'POST', '/admin/brakes/unreachable/release')).status).toBe(204)
+    await rows(`UPDATE miners SET online_at = online_at - 3600000 WHERE hotkey = '${first?.hotkey}'`) // its hour is over
     await minute()
     expect(await state()).toMatchObject([{ released_at: expect.any(Number) }])
     expect((await rows(`SELECT end_reason FROM allocations WHERE id = '${body.id}'`))[0]).toEqual({ end_reason: 'unreachable' })
