@@ -1,12 +1,18 @@
 import { defineConfig } from 'vitest/config'
 
+/** Suites that work a real container engine hard: one at a time, after all others, or they time each other out. */
+const ENGINE = ['test/{disks,docker,doctor,driver,guard,images,isolation,miner.takeover,story,up}.test.ts', 'test/faults/{containers,kill.docker}.test.ts']
+const NEVER = ['node_modules', '.build', '.local']
+
 export default defineConfig({
   test: {
-    include: ['**/*.test.ts'],
-    exclude: ['node_modules', '.build', '.local'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
     reporters: process.env['CI'] ? ['default', ['json', { outputFile: '.build/tests.json' }]] : ['default'],
+    projects: [
+      { extends: true, test: { name: 'parts', include: ['**/*.test.ts'], exclude: [...NEVER, ...ENGINE], maxWorkers: 2, sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: 'engine', include: ENGINE, exclude: NEVER, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+    ],
   },
 })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { encodeHotkey, Problem } from '../schema/index.ts'
 import { computeMiner, flagsOf } from './support/compute-miner.ts'
+import { eventually } from './support/eventually.ts'
 import { FakeEdge } from './support/fake-edge.ts'
 import { MinerWorld } from './support/miner.ts'
 import { freePorts, keyPair } from './support/ssh.ts'
@@ -130,8 +131,10 @@ describe.each([
     await until('a report', () => world.edge.reports.length > before)
     expect(world.edge.refused).toContain('stale')
     expect(world.phase(entry.id)).toBe('running')
-    const { out } = await computeMiner(world.engine.driver(), 'status', '--state', world.config.state)
-    expect(out).toContain(`s ${skewMs > 0 ? 'slow' : 'fast'} by the edge's time`)
+    await eventually(async () => {
+      const { out } = await computeMiner(world.engine.driver(), 'status', '--state', world.config.state)
+      expect(out).toContain(`s ${skewMs > 0 ? 'slow' : 'fast'} by the edge's time`)
+    })
   })
 })
 
