@@ -9,6 +9,7 @@ import { dockerDriver, type DockerOptions } from '../node-agents/miner/docker/dr
 import { noFirewall } from '../node-agents/miner/docker/firewall.ts'
 import { labelsOf } from '../node-agents/miner/docker/labels.ts'
 import { type Tool, tool } from '../node-agents/miner/docker/tool.ts'
+import { disk } from '../node-agents/miner/doctor/host.ts'
 import { newOwner, newSpec } from './support/container.ts'
 import { containersOf, testEngine } from './support/engine.ts'
 import { eventually } from './support/eventually.ts'
@@ -261,6 +262,19 @@ describe.skipIf(!at || !root)('a disk of its own', () => {
       },
       60_000,
     )
+
+    test('doctor says which bound is in force, and why no better one', async () => {
+      const { DockerRootDir } = await at.engine.info()
+      const says = async (way: 'auto' | 'shared') =>
+        (await disk(at.engine, DockerRootDir, { disk: way, diskReserveGb: 0.1 })).find((f) => f.check === 'disk bound')
+      if ((await new Bounding(at.engine, tool, ['quota']).look()).disk === 'shared')
+        expect(await says('auto')).toMatchObject({
+          status: 'ok',
+          says: expect.stringMatching(/at \/work.*no quotas/),
+          fix: expect.stringMatching(/xfs.*pquota/),
+        })
+      expect(await says('shared')).toMatchObject({ status: 'warn', says: expect.stringMatching(/switched off.*one tenant at a time/) })
+    })
 
     test('the operator does not want it', async () => {
       const driver = await newDriver({ ways: WAYS.shared })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { overShare, reserveMb, type Use } from './share.ts'
+import { limitMb, overShare, reserveMb, type Use } from './share.ts'
 
 const use = (name: string, mb: number, limitMb = 10_000): Use => ({ key: `${name}/1`, mb, limitMb })
 
@@ -20,3 +20,10 @@ test.each([
   [1_000_000, null, 20_480],
   [100_000, 2, 2048],
 ])('of %i MB, asked for %o GB: %i MB stay free', (total, asked, reserve) => expect(reserveMb(total, asked)).toBe(reserve))
+
+test.each([
+  [100, undefined, 100 * 1024],
+  [100, 70_000, 70_000 + 20 * 1024],
+  [5, 0, 5 * 1024],
+  [Infinity, undefined, Infinity],
+])('%d GB, of them on its own disk %o MB: %d MB in all', (gb, boundMb, most) => expect(limitMb(gb, boundMb)).toBe(most))
