@@ -8,7 +8,7 @@ import type { ContainerSpec, Owner } from '../node-agents/core/ports.ts'
 import { dockerDriver } from '../node-agents/miner/docker/driver.ts'
 import { labelsOf } from '../node-agents/miner/docker/labels.ts'
 import { newOwner, newSpec } from './support/container.ts'
-import { containersOf, testEngine } from './support/engine.ts'
+import { containersOf, imageWith, testEngine } from './support/engine.ts'
 import { eventually } from './support/eventually.ts'
 import { login } from './support/ssh.ts'
 import { proxy } from './support/proxy.ts'
@@ -126,6 +126,19 @@ describe.skipIf(!at)('docker', () => {
     expect(await driver.hasImage(spec.image)).toBe(false)
     await expect(driver.run(newOwner(), spec)).rejects.toMatchObject({ code: 'image_missing' })
     expect(await containersOf(at, spec.allocation)).toEqual([])
+  })
+
+  test('refuses an image that declares volumes, before anything is made: nothing would bound them', async () => {
+    const { reference, remove } = await imageWith(at, 'VOLUME ["/data", "/var/cache"]')
+    try {
+      const { spec } = await newSpec(reference)
+      let made = 0
+      const refused = driver.run(newOwner(), spec, undefined, () => made++)
+      await expect(refused).rejects.toMatchObject({ code: 'image_refused', message: expect.stringMatching(/\/data, \/var\/cache.*without VOLUME/) })
+      expect([made, await containersOf(at, spec.allocation)]).toEqual([0, []])
+    } finally {
+      await remove()
+    }
   })
 
   test('names GPUs the engine cannot give, and leaves nothing', async () => {

@@ -14,7 +14,7 @@ import { doctorCommand, type Outside } from '../node-agents/miner/doctor/command
 import type { Finding } from '../node-agents/miner/doctor/finding.ts'
 import { isOlder, toolkitVersion } from '../node-agents/miner/doctor/gpu.ts'
 import { gatewayOf, judge } from '../node-agents/miner/doctor/network.ts'
-import { testEngine } from './support/engine.ts'
+import { imageWith, testEngine } from './support/engine.ts'
 import { eventually } from './support/eventually.ts'
 import { FakeEdge } from './support/fake-edge.ts'
 import { freePorts, holdPort } from './support/ssh.ts'
@@ -212,6 +212,20 @@ describe.skipIf(!at || !root)('on a real engine', () => {
     const { of } = await examined({ images: ['compute-no-such-image:1'] })
     expect(of('images')).toMatchObject([{ status: 'fail', fix: 'docker pull compute-no-such-image:1' }])
     expect(of('isolation')).toMatchObject([{ status: 'fail' }])
+  }, 120_000)
+
+  test('an image that declares volumes: no tenant would get it', async () => {
+    if (!at) return
+    const { reference, remove } = await imageWith(at, 'VOLUME /data')
+    try {
+      const { of } = await examined({ images: [reference, at.image] })
+      expect(of('images')).toMatchObject([
+        { status: 'fail', says: expect.stringMatching(/declares volumes \(\/data\)/), fix: expect.stringMatching(/without VOLUME/) },
+        { status: 'ok' },
+      ])
+    } finally {
+      await remove()
+    }
   }, 120_000)
 
   test('less room than stays reserved', async () => {

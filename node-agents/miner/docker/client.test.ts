@@ -36,7 +36,7 @@ type Act = (client: ReturnType<typeof connect>, signal: AbortSignal) => Promise<
 
 test.each<[string, Act]>([
   ['info', (client, signal) => client.info(signal)],
-  ['imageEnv', (client, signal) => client.imageEnv('any:1', signal)],
+  ['image', (client, signal) => client.image('any:1', signal)],
   ['exec', (client, signal) => client.exec('a1', ['true'], [], signal)],
 ])('%s given up while the engine hangs leaves no connection open', async (_, act) => {
   let asked = ''

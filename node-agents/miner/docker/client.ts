@@ -42,6 +42,11 @@ export type EngineFacts = {
   Driver?: string
 }
 export type Filters = Record<string, string[]>
+export type Image = {
+  /** "NAME=value" */ env: string[]
+  /** Paths it declares as volumes. */ volumes: string[]
+  /** By which a registry knows it ("name@sha256:…"): none when it was made here. */ digests: string[]
+}
 
 /** Milliseconds. Starting waits for GPU hooks, removing for a tree of files. */
 const DEADLINE = { ask: 30_000, start: 120_000, remove: 120_000 }
@@ -90,22 +95,12 @@ function images(docker: Docker) {
   return {
     info: (signal?: AbortSignal) => ask(DEADLINE.ask, signal, (abortSignal) => get<EngineFacts>(docker, '/info', abortSignal)),
 
-    /** Environment an image brings along ("NAME=value"), or null when the image is not here. */
-    imageEnv: (reference: string, signal?: AbortSignal) =>
+    /** What an image brings along, or null when it is not here. */
+    image: (reference: string, signal?: AbortSignal): Promise<Image | null> =>
       ask(DEADLINE.ask, signal, async (abortSignal) => {
         try {
-          return (await get<Docker.ImageInspectInfo>(docker, `/images/${reference}/json`, abortSignal)).Config.Env ?? []
-        } catch (error) {
-          unless([404])(error)
-          return null
-        }
-      }),
-
-    /** By which digests a registry knows an image ("name@sha256:…"): none when it was made here; null when it is not here. */
-    imageDigests: (reference: string, signal?: AbortSignal): Promise<string[] | null> =>
-      ask(DEADLINE.ask, signal, async (abortSignal) => {
-        try {
-          return (await get<Docker.ImageInspectInfo>(docker, `/images/${reference}/json`, abortSignal)).RepoDigests ?? []
+          const { Config, RepoDigests } = await get<Docker.ImageInspectInfo>(docker, `/images/${reference}/json`, abortSignal)
+          return { env: Config.Env ?? [], volumes: Object.keys(Config.Volumes ?? {}), digests: RepoDigests ?? [] }
         } catch (error) {
           unless([404])(error)
           return null

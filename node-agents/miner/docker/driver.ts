@@ -107,7 +107,7 @@ export function dockerDriver(o: DockerOptions): Driver {
     // Unfiltered: the engine's filters are joined by "and", and other people's labelled containers are counted too.
     list,
     installs: async (who, signal) => installsOf(who, await engine.list({}, signal)),
-    hasImage: async (reference, signal) => (await engine.imageEnv(reference, signal)) !== null,
+    hasImage: async (reference, signal) => (await engine.image(reference, signal)) !== null,
     pull: (reference, onProgress, signal) => pull(engine, reference, onProgress, signal),
     async run(owner, spec, signal, onCreated) {
       await walls.ensure(WALL_AGE_MS)

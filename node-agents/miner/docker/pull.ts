@@ -66,7 +66,7 @@ async function follow(engine: Engine, reference: string, onProgress: (p: PullPro
     if (now) onProgress(now)
   }
   // A stream that ends early ends like one that is done.
-  if ((await engine.imageEnv(reference, signal)) === null) throw new Error(`the pull of ${reference} ended without the image`)
+  if ((await engine.image(reference, signal)) === null) throw new Error(`the pull of ${reference} ended without the image`)
 }
 
 /**

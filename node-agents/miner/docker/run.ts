@@ -2,7 +2,7 @@ import { DriverError, type ContainerSpec, type Owner } from '../../core/ports.ts
 import { accessOf, type Access } from '../access.ts'
 import { sshArchive } from './archive.ts'
 import type { Way } from './bound.ts'
-import type { Engine } from './client.ts'
+import type { Engine, Image } from './client.ts'
 import type { Disk, Disks } from './disks.ts'
 import { clip, driverError, givenUp, lacksNetwork, textOf } from './errors.ts'
 import { containerOf, nameOf } from './labels.ts'
@@ -28,6 +28,7 @@ type Start = {
   owner: Owner
   spec: ContainerSpec
   access: Access
+  image: Image
   place: Omit<Place, 'port'>
   signal: AbortSignal | undefined
   onCreated: (() => void) | undefined
@@ -68,14 +69,10 @@ const room = (disk: Disk | null) => (disk ? [`${WORK_GB}=${disk.gb}`] : [])
 /** One try at one port. @returns null when the port is taken, 'again' when a half-made container was in the way */
 async function tryPort(o: Start, port: number): Promise<Made | 'again' | null> {
   const { engine, spec, signal } = o
-  // Both at once: the archive needs the image's environment, and creating takes longer than asking for it.
-  const [created, image] = await Promise.allSettled([engine.create(createOptions(o.owner, spec, { ...o.place, port })), engine.imageEnv(spec.image, signal)])
-  if (created.status === 'rejected') throw created.reason
-  const id = created.value
+  const id = await engine.create(createOptions(o.owner, spec, { ...o.place, port }))
   if (id === null) return adopt(o)
   try {
-    if (image.status === 'rejected') throw image.reason
-    await engine.put(id, await sshArchive(o.access, spec.hostPrivateKey, [...(image.value ?? []), ...room(o.place.disk)]), signal)
+    await engine.put(id, await sshArchive(o.access, spec.hostPrivateKey, [...o.image.env, ...room(o.place.disk)]), signal)
     o.onCreated?.()
     await engine.start(id, signal)
     return { port, adopted: false }
@@ -98,6 +95,17 @@ async function firstFree(start: Start): Promise<Made> {
   throw new DriverError('no_port', `none of ${spec.ports.length} ports is free at ${start.place.bindAddress}`)
 }
 
+/** What an image declares as a volume the engine keeps on the disk of the host, where nothing bounds or counts it. */
+async function fitImage(engine: Engine, reference: string, signal?: AbortSignal): Promise<Image> {
+  const image = await engine.image(reference, signal)
+  if (!image) throw new DriverError('image_missing', `no such image: ${reference}`)
+  if (image.volumes.length === 0) return image
+  throw new DriverError(
+    'image_refused',
+    clip(`${reference} declares volumes (${image.volumes.join(', ')}), which nothing bounds: it has to be built without VOLUME`),
+  )
+}
+
 /** Both at once; when one of them fails, the other is given back. */
 async function takeBoth({ networks, disks, way }: Ground, owner: Owner, spec: ContainerSpec) {
   const [network, disk] = await Promise.allSettled([networks.take(owner), way() === 'volume' ? disks.take(owner, spec.limits.disk_gb) : null])
@@ -112,11 +120,12 @@ export async function run(ground: Ground, owner: Owner, spec: ContainerSpec, sig
   const { engine, networks, disks, bindAddress, dns, way } = ground
   const access = accessOf(spec)
   if (signal?.aborted) throw givenUp(signal)
+  const image = await fitImage(engine, spec.image, signal)
   const { network, disk } = await takeBoth(ground, owner, spec)
   let outcome: 'used' | 'free' | 'failed' = 'failed'
   try {
     const place = { bindAddress, dns, network: network.name, storage: way() === 'quota', disk: disk?.disk ?? null }
-    const start = { engine, disks, owner, spec, access, place, signal, onCreated }
+    const start = { engine, disks, owner, spec, access, image, place, signal, onCreated }
     const { port, adopted } = await firstFree(start).catch(async (error: unknown) => {
       if (!lacksNetwork(error)) throw error
       await networks.make(owner, network.name) // one that was kept ready, and that somebody pruned

@@ -1,5 +1,5 @@
 import { reason } from '../../core/mistake.ts'
-import type { Engine, EngineFacts } from '../docker/client.ts'
+import type { Engine, EngineFacts, Image } from '../docker/client.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
 
 /** Older lines get no security fixes any more. */
@@ -73,18 +73,23 @@ function security({ SecurityOptions }: EngineFacts): Finding[] {
   ]
 }
 
-/** Whether what is rented out is here. */
+/** Whether what is rented out is here, and may be. */
 export async function images(engine: Engine, allowed: readonly string[] | null): Promise<{ here: string[]; findings: Finding[] }> {
   if (!allowed) return { here: [], findings: [warn('images', 'no image is allowed yet', 'name them with --images')] }
-  const seen = await Promise.all(allowed.map(async (reference) => ({ reference, digests: await engine.imageDigests(reference) })))
-  const here = seen.filter((i) => i.digests !== null).map((i) => i.reference)
-  const findings = seen.map(({ reference, digests }) => {
-    if (digests === null)
-      return (here.length > 0 ? warn : fail)('images', `${reference} is not here: its first tenant waits for the pull`, `docker pull ${reference}`)
-    return ok(
+  const seen = await Promise.all(allowed.map(async (reference) => ({ reference, image: await engine.image(reference) })))
+  const here = seen.filter((i) => i.image !== null).map((i) => i.reference)
+  return { here, findings: seen.map(({ reference, image }) => imageFinding(reference, image, here.length > 0)) }
+}
+
+function imageFinding(reference: string, image: Image | null, others: boolean): Finding {
+  if (!image) return (others ? warn : fail)('images', `${reference} is not here: its first tenant waits for the pull`, `docker pull ${reference}`)
+  const { volumes, digests } = image
+  if (volumes.length > 0)
+    return fail(
       'images',
-      `${reference} is here${digests[0] ? `, ${digests[0].slice(digests[0].indexOf('@') + 1, digests[0].indexOf('@') + 20)}…` : ', made on this host'}`,
+      `${reference} declares volumes (${volumes.join(', ')}), which nothing bounds: no tenant gets it`,
+      'build it again without VOLUME, or take it off --images',
     )
-  })
-  return { here, findings }
+  const digest = digests[0]
+  return ok('images', `${reference} is here${digest ? `, ${digest.slice(digest.indexOf('@') + 1, digest.indexOf('@') + 20)}…` : ', made on this host'}`)
 }
