@@ -1,5 +1,4 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Role } from '../schema/miner.ts'
 import { makeCtx, newTrace, type Ctx } from './ctx.ts'
 import type { Env } from './env.ts'
 import { Heard, type Order, type Ordered } from './hub/heard.ts'
@@ -37,17 +36,21 @@ export class Hub extends DurableObject<Env> {
     this.#heard = new Heard(state.storage.sql)
   }
 
-  /** Takes a signed request: its nonce is new and kept, its miner was heard. Call only after the signature held. */
-  async admit(hotkey: string, nonce: string, role: Role): Promise<Admission> {
+  /** Takes a signed request: its nonce is new and kept. Call only after the signature held. */
+  admit(hotkey: string, nonce: string): Admission {
     const now = Date.now()
     const waitS = this.#rate.count(hotkey, AGENT_REQUESTS_PER_MINUTE, now)
     if (waitS > 0) return { replayed: false, waitS }
     this.ctx.storage.sql.exec('DELETE FROM nonces WHERE at < ?', now - NONCE_KEPT_MS)
     const fresh = this.ctx.storage.sql.exec('INSERT OR IGNORE INTO nonces VALUES (?, ?, ?)', hotkey, nonce, now).rowsWritten > 0
-    if (!fresh) return { replayed: true, waitS }
-    if (role === 'miner') this.#heard.hear(hotkey, now)
+    return { replayed: !fresh, waitS }
+  }
+
+  /** This install of a miner is there, though it has no report that could be taken. Another one than the bound one says nothing about it. */
+  async alive(hotkey: string, install: string): Promise<void> {
+    if (!this.#heard.isBound(hotkey, install)) return
+    this.#heard.hear(hotkey, Date.now())
     await this.#arm()
-    return { replayed: false, waitS }
   }
 
   /** Counts a takeover. @returns seconds until the hotkey may ask again; 0 when it may now */
@@ -56,8 +59,12 @@ export class Hub extends DurableObject<Env> {
   }
 
   /** Puts a report in the order of its install, those that write nothing to the database too. */
-  order(hotkey: string, order: Order): Ordered {
-    return this.#heard.order(hotkey, order, Date.now())
+  async order(hotkey: string, order: Order): Promise<Ordered> {
+    // The install that spoke before must not keep the new one alive by its pings.
+    if (order.adopt && !this.#heard.isBound(hotkey, order.install)) this.#drop(hotkey)
+    const ordered = this.#heard.order(hotkey, order, Date.now())
+    await this.#arm()
+    return ordered
   }
 
   /** How the shard is. @param miners what the database says of some: it is compared with what was heard */
@@ -68,14 +75,21 @@ export class Hub extends DurableObject<Env> {
     return { looked_at: lookedAt, sockets: this.ctx.getWebSockets().length, ...counts }
   }
 
-  /** Takes an agent's wake socket. Only the Worker calls this, after it verified the upgrade; it passes the hotkey in a header of its own. */
+  /**
+   * Takes an agent's wake socket; 409 for an install that does not speak for its hotkey. Only the Worker calls this, after it verified
+   * the upgrade; it passes hotkey and install in headers of its own.
+   */
   override async fetch(request: Request): Promise<Response> {
     const hotkey = request.headers.get('x-verified-hotkey')
     if (!hotkey) return new Response(null, { status: 400 })
-    for (const old of this.ctx.getWebSockets(hotkey)) old.close(REPLACED, 'replaced')
+    const install = request.headers.get('x-install')
+    if (install !== null && !this.#heard.isBound(hotkey, install)) return new Response(null, { status: 409 })
+    this.#drop(hotkey)
+    this.#heard.hear(hotkey, Date.now())
     const { 0: client, 1: server } = new WebSocketPair()
     this.ctx.acceptWebSocket(server, [hotkey])
     this.#heard.link(hotkey, true)
+    await this.#arm()
     return new Response(null, { status: 101, webSocket: client })
   }
 
@@ -128,6 +142,10 @@ export class Hub extends DurableObject<Env> {
       if (next === null) this.ctx.storage.sql.exec('DELETE FROM deadlines WHERE allocation = ?', allocation)
       else this.ctx.storage.sql.exec('UPDATE deadlines SET at = ? WHERE allocation = ?', next, allocation)
     }
+  }
+
+  #drop(hotkey: string): void {
+    for (const old of this.ctx.getWebSockets(hotkey)) old.close(REPLACED, 'replaced')
   }
 
   /** A replaced socket whose peer is dead stays listed until its close is answered, and throws when written to. */

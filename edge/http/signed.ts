@@ -24,7 +24,7 @@ export function signed(role: Role) {
     if (actual === null) throw new Problem('not_admitted', `${hotkey} is not admitted; an admin runs: compute admin allow ${hotkey} --role ${role}`)
     if (actual !== role) throw new Problem('wrong_role', `${hotkey} is a ${actual}, this is for a ${role}`)
     // Last, so that strangers cannot fill the Hub with nonces of keys they just made up.
-    const { replayed, waitS } = await reached(ctx.hub(hotkey).admit(hotkey, nonce, role))
+    const { replayed, waitS } = await reached(ctx.hub(hotkey).admit(hotkey, nonce))
     if (waitS > 0) throw new Problem('rate_limited', `a hotkey may make ${AGENT_REQUESTS_PER_MINUTE} requests a minute`, { retry_after_s: waitS })
     if (replayed) throw new Problem('replayed')
     c.set('hotkey', hotkey)

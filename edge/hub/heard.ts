@@ -22,7 +22,7 @@ type Looks = { seen_at: number; told_at: number; version: string; grace_until: n
 
 /**
  * Who was heard when, and what the database was told of it (`online`, `fresh`; null: unknown), in the shard's own storage.
- * A row costs a write when its miner signs something, never for a ping.
+ * A row costs a write when its miner reports something, never for a ping.
  */
 export class Heard {
   readonly #sql: SqlStorage
@@ -42,6 +42,12 @@ export class Heard {
       nowMs,
       nowMs,
     )
+  }
+
+  /** Whether this install may speak for the hotkey, as far as is known here: nobody knows of a hotkey whose reports were never taken. */
+  isBound(hotkey: string, install: string): boolean {
+    const [known] = this.#sql.exec<Pick<Last, 'install'>>('SELECT install FROM heard WHERE hotkey = ?', hotkey).toArray()
+    return (known?.install ?? install) === install
   }
 
   /** Whether its socket is open. One that is gone without a word must have been dropped by us: see `look`. */

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { installId } from '../../schema/ids.ts'
 import { BODY_LIMIT } from '../../schema/protocol.ts'
-import { Problem } from '../../schema/problem.ts'
+import { invalid, Problem } from '../../schema/problem.ts'
 import { registered, registration, report, syncReply, takenOver, takeover as takeoverInput } from '../../schema/sync.ts'
 import { json, jsonBody, problems, router } from '../http/app.ts'
 import { atMost } from '../http/limit.ts'
@@ -72,8 +73,18 @@ const wake = createRoute({
   summary: 'WebSocket: "go" means sync now',
   security,
   middleware: [atMost(0), signed('miner')] as const,
-  responses: { 101: { description: 'Switching protocols' }, ...problems(...signatures, 'upgrade_required') },
+  request: {
+    query: z.object({ install: installId.optional().meta({ description: 'Who listens: another install than the one that speaks for the hotkey is refused' }) }),
+  },
+  responses: { 101: { description: 'Switching protocols' }, ...problems(...signatures, 'upgrade_required', 'agent_conflict', 'invalid_request') },
 })
+
+/** Agents of protocol 1 do not say it. Throws `invalid_request`. */
+function installOf(given: string | undefined): string | null {
+  if (given === undefined) return null
+  if (!installId.safeParse(given).success) throw invalid('install', 'an install id, such as a registration gave')
+  return given
+}
 
 export const agentRoutes = router()
   .openapi(identity, async (c) => c.json({ jws: await identify(c.get('ctx')) }, 200))
@@ -84,7 +95,10 @@ export const agentRoutes = router()
 agentRoutes.openAPIRegistry.registerPath(wake)
 agentRoutes.get('/agent/wake', atMost(0), signed('miner'), async (c) => {
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') throw new Problem('upgrade_required')
-  // A new request: nothing a client sent but the verified hotkey reaches the object.
-  const hub = c.get('ctx').hub(c.get('hotkey'))
-  return reached(hub.fetch('http://hub/', { headers: { upgrade: 'websocket', 'x-verified-hotkey': c.get('hotkey') } }))
+  const install = installOf(c.req.query('install'))
+  // A new request: nothing a client sent but the verified hotkey and a well-formed install reaches the object.
+  const headers = { upgrade: 'websocket', 'x-verified-hotkey': c.get('hotkey'), ...(install && { 'x-install': install }) }
+  const answer = await reached(c.get('ctx').hub(c.get('hotkey')).fetch('http://hub/', { headers }))
+  if (answer.status === 409) throw new Problem('agent_conflict', 'another install speaks for this hotkey')
+  return answer
 })

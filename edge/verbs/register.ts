@@ -3,7 +3,7 @@ import type { HostFacts } from '../../schema/miner.ts'
 import { Problem } from '../../schema/problem.ts'
 import { INSTALL_SILENCE_MS, PROTOCOL, PROTOCOL_OLDEST } from '../../schema/protocol.ts'
 import type { Registration } from '../../schema/sync.ts'
-import type { Ctx } from '../ctx.ts'
+import { type Ctx, reached } from '../ctx.ts'
 import { write } from '../store/db.ts'
 import { hardware } from '../store/hardware.ts'
 import { standingOf, type Standing } from '../store/wishes.ts'
@@ -23,6 +23,7 @@ export function acceptable(ctx: Ctx, facts: HostFacts): void {
  */
 export async function newEnough(ctx: Ctx, hotkey: string, r: Pick<Registration, 'protocol' | 'version' | 'install'>): Promise<void> {
   if (r.protocol >= PROTOCOL_OLDEST) return
+  await reached(ctx.hub(hotkey).alive(hotkey, r.install))
   await write(ctx.db, [
     sql`UPDATE miners SET protocol = ${r.protocol}, version = ${r.version} WHERE hotkey = ${hotkey} AND install = ${r.install} AND (protocol <> ${r.protocol} OR version <> ${r.version})`,
   ])

@@ -30,7 +30,7 @@ function start(reconnectJitterMs: number, time = new EdgeClock(realClock)): void
   const note = (word: string) => () => void heard.push(word)
   const signer = makeSigner(hotkeyFromSeed(randomBytes(32)))
   const log = makeLog('silent', 'test')
-  const options = { base: edge.url, receiver: () => edge.address, signer, time, clock, reconnectJitterMs, log }
+  const options = { base: edge.url, receiver: () => edge.address, install: 'in_1', signer, time, clock, reconnectJitterMs, log }
   running = wakeLoop({ ...options, onGo: note('go'), onUp: note('up'), onDown: note('down') }, stop.signal)
 }
 

@@ -20,6 +20,8 @@ const MAX_PROBLEM_BYTES = 65_536
 export type WakeOptions = {
   base: string
   receiver: () => string
+  /** Who listens; see `State.install`. */
+  install: string
   signer: Signer
   time: EdgeClock
   clock: Clock
@@ -69,8 +71,8 @@ function pacer(o: WakeOptions): (end: End) => number {
 }
 
 function open(o: WakeOptions): WebSocket {
-  const url = new URL(PATH, o.base)
-  const headers = o.signer.headers({ method: 'GET', target: url.pathname, body: new Uint8Array(), receiver: o.receiver() }, o.time.nowMs())
+  const url = new URL(`${PATH}?install=${o.install}`, o.base)
+  const headers = o.signer.headers({ method: 'GET', target: url.pathname + url.search, body: new Uint8Array(), receiver: o.receiver() }, o.time.nowMs())
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   return new WebSocket(url, { headers, handshakeTimeout: OPEN_MS, maxPayload: 4096, followRedirects: false, perMessageDeflate: false })
 }

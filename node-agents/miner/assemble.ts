@@ -63,6 +63,7 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
   })
   const wake: WakeOptions = {
     receiver,
+    install: state.install,
     signer,
     clock,
     log,

@@ -57,6 +57,23 @@ function beat(ws: WebSocket): () => void {
 }
 
 describe('a silent miner', { timeout: 120_000 }, () => {
+  it('is not kept alive by an install that lost its hotkey', async () => {
+    const first = await edge.miner(1, 'Model twice')
+    const stop = beat(await first.socket())
+    const second = first.reborn()
+    await second.send('POST', '/agent/takeover', { install: second.install, from: first.install })
+    await second.sync()
+    let refused = 0
+    const insisting = setInterval(() => {
+      void first.send('POST', '/agent/sync', first.report([])).then((r) => (refused += Number(r.status === 409)))
+      void first.socket().catch(() => undefined)
+    }, 700) // below its rate: what is refused for that is not heard either
+    await becomes(first.hotkey, 'unreachable')
+    clearInterval(insisting)
+    stop()
+    expect(refused).toBeGreaterThan(1)
+  })
+
   it('is suspect, then unreachable, and so is what is rented there; its next sync brings it back', async () => {
     const model = 'Model silent'
     const miner = await edge.miner(2, model)

@@ -18,13 +18,6 @@ const kindsOf = async (id: string) => (await query(db.url, `SELECT kind FROM eve
 const liveClaims = async (id: string) =>
   Number((await query(db.url, `SELECT count(*) AS n FROM claims WHERE allocation_id = '${id}' AND freed_at IS NULL`))[0]?.['n'])
 
-/** The same hotkey on a new install, whose state directory is empty. */
-function reborn(first: WireMiner): WireMiner {
-  const second = new WireMiner(edge)
-  Object.assign(second, { secret: first.secret, hotkey: first.hotkey, facts: first.facts })
-  return second
-}
-
 async function takeover(miner: WireMiner, from: string): Promise<{ status: number; body: TakenOver & ProblemBody }> {
   const response = await miner.send('POST', '/agent/takeover', { install: miner.install, from })
   return { status: response.status, body: (await response.json()) as TakenOver & ProblemBody }
@@ -45,7 +38,7 @@ describe('a takeover', () => {
     const model = 'Model taken'
     const { miner: first, ready, stopping, placing } = await busy(model)
     const other = await edge.miner(1, model)
-    const second = reborn(first)
+    const second = first.reborn()
     const refused = (await (await second.register()).json()) as ProblemBody
     expect(refused).toMatchObject({ code: 'agent_conflict' })
     expect(refused.detail).toContain(first.install)
@@ -74,7 +67,7 @@ describe('a takeover', () => {
 
   it('changes nothing when asked again, and nothing when it names another install than the one that speaks', async () => {
     const { miner: first, ready } = await busy('Model twice')
-    const [second, third] = [reborn(first), reborn(first)]
+    const [second, third] = [first.reborn(), first.reborn()]
     const wrong = await takeover(second, third.install)
     expect(wrong).toMatchObject({ status: 409, body: { code: 'agent_conflict' } })
     expect(wrong.body.detail).toContain(first.install)
@@ -90,14 +83,14 @@ describe('a takeover', () => {
 
   it('happens once, however many installs ask at the same time', async () => {
     const { miner: first } = await busy('Model race')
-    const installs = Array.from({ length: 8 }, () => reborn(first))
+    const installs = Array.from({ length: 8 }, () => first.reborn())
     const answers = await Promise.all(installs.map((m) => takeover(m, first.install)))
     expect(answers.map((a) => a.status).sort()).toEqual([200, ...Array.from({ length: 7 }, () => 409)])
   })
 
   it('back and forth is bounded: each is kept in the audit log for good', async () => {
     const first = await edge.miner(1)
-    const second = reborn(first)
+    const second = first.reborn()
     const codes = new Set<string>()
     for (let i = 0; i < 24; i++) {
       const { status, body } = await (i % 2 === 0 ? takeover(second, first.install) : takeover(first, second.install))

@@ -57,4 +57,27 @@ describe('the wake socket', () => {
     expect(heard).toEqual(['go'])
     ws.close()
   })
+
+  it('is for the install that speaks for its hotkey: another one loses it with its first report taken, and gets none', async () => {
+    const first = await edge.miner(1, 'Model moved')
+    const old = await first.socket()
+    const second = first.reborn()
+    const moved = await second.send('POST', '/agent/takeover', { install: second.install, from: first.install })
+    expect(moved.status).toBe(200)
+    const closed = once(old, 'close')
+    await second.sync()
+    expect((await closed)[0]).toBe(4001)
+    await expect(first.socket()).rejects.toThrow('409')
+    await expect(first.socket({}, 'nonsense')).rejects.toThrow('422')
+    const listening = await second.socket()
+    const go = said(listening)
+    await edge.allocate(key, { gpu: { count: 1, model: 'moved' } })
+    expect(await go).toBe('go')
+    listening.close()
+  })
+
+  it('is open to agents of protocol 1, which do not say their install', async () => {
+    const ws = await (await edge.miner(1)).socket({}, null)
+    ws.close()
+  })
 })

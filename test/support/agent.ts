@@ -37,6 +37,12 @@ export class WireMiner {
     this.facts = hostFacts(this.hotkey, gpus, model)
   }
 
+  /** The same hotkey on a new install, whose state directory is empty. */
+  reborn(): WireMiner {
+    const second = new WireMiner({ url: this.url, address: this.receiver })
+    return Object.assign(second, { secret: this.secret, hotkey: this.hotkey, facts: this.facts })
+  }
+
   /** Signs and sends as btauth/1; `tamper` may change the request after it was signed. */
   async send(method: string, target: string, body?: unknown, o: SendOptions = {}): Promise<Response> {
     const text = body === undefined ? '' : JSON.stringify(body)
@@ -121,17 +127,18 @@ export class WireMiner {
     return this.sync(entries.map((e) => this.done(e)))
   }
 
-  /** Its wake socket, open. */
-  async socket(headers: Record<string, string> = {}): Promise<WebSocket> {
+  /** Its wake socket, open. Rejects with the status when it is refused. @param install what it says of itself; null: nothing, as agents of protocol 1 */
+  async socket(headers: Record<string, string> = {}, install: string | null = this.install): Promise<WebSocket> {
+    const target = install === null ? '/agent/wake' : `/agent/wake?install=${install}`
     const signed = signRequest(this.secret, {
       method: 'GET',
-      target: '/agent/wake',
+      target,
       body: new Uint8Array(),
       nonce: nonceAt(Date.now()),
       sender: this.hotkey,
       receiver: this.receiver,
     })
-    const socket = new WebSocket(`${this.url.replace('http', 'ws')}/agent/wake`, { headers: { ...signed, ...headers } })
+    const socket = new WebSocket(`${this.url.replace('http', 'ws')}${target}`, { headers: { ...signed, ...headers } })
     await once(socket, 'open')
     return socket
   }
