@@ -18,11 +18,12 @@ export async function format(tool: Tool, image: string, gb: number, root: string
   const file = await open(image, 'wx', 0o600)
   try {
     await file.truncate(gb * GB)
+    await tool('mkfs.ext4', ext4(image, root))
+    await tool('debugfs', ['-w', '-R', 'rmdir lost+found', image])
+    await file.sync() // else the first mount waits for it, and a start with that
   } finally {
     await file.close()
   }
-  await tool('mkfs.ext4', ext4(image, root))
-  await tool('debugfs', ['-w', '-R', 'rmdir lost+found', image])
 }
 
 /** Loop devices that stand for a file. */
