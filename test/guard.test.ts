@@ -38,21 +38,27 @@ async function newWorld(): Promise<MinerWorld> {
   return world
 }
 
-test('who is over its share is paused and told, nobody else; an act or room lets it go', async () => {
+/** An agent with two tenants, on a disk that is what a test says. */
+async function twoTenants() {
   const world = await newWorld()
-  const disk = { freeMb: 50 * GB, totalMb: 100 * GB, wrote: new Map<string, number>() }
+  /** What each wrote; null: it cannot be measured. */
+  const disk = { freeMb: 50 * GB, totalMb: 100 * GB, freeInodes: 1, wrote: new Map<string, number | null>() }
   const memory = world.engine.driver()
+  const written = ({ allocation }: { allocation: string }) => (disk.wrote.has(allocation) ? (disk.wrote.get(allocation) ?? null) : 0)
   const driver: Driver = {
     ...memory,
-    space: async () => ({ freeMb: disk.freeMb, totalMb: disk.totalMb }),
-    written: async (owner) => (await memory.written(owner)).map((w) => ({ ...w, mb: disk.wrote.get(w.allocation) ?? 0 })),
+    space: async () => ({ freeMb: disk.freeMb, totalMb: disk.totalMb, freeInodes: disk.freeInodes }),
+    written: async (owner) => (await memory.written(owner)).map((w) => ({ ...w, mb: written(w) })),
   }
   await agent(driver, world, { diskReserveGb: 10 })
   const limits = { cpus: 1, memory_mb: 256, shm_mb: 64, disk_gb: 80, pids: 256 }
   const [greedy, modest] = [world.entry({ limits }), world.entry({ limits, gpus: world.gpus.slice(1, 2) })]
   await world.running(greedy, modest)
-  const error = () => world.edge.fact(greedy.id)?.error
+  return { world, disk, greedy, modest, error: (id = greedy.id) => world.edge.fact(id)?.error }
+}
 
+test('who is over its share is paused and told, nobody else; an act or room lets it go', async () => {
+  const { world, disk, greedy, modest, error } = await twoTenants()
   disk.wrote.set(greedy.id, 40 * GB)
   disk.freeMb = 9 * GB
   await until('it is paused', () => world.phase(greedy.id) === 'paused', 30_000)
@@ -74,6 +80,40 @@ test('who is over its share is paused and told, nobody else; an act or room lets
   await until('room is back', () => world.phase(greedy.id) === 'running', 30_000)
   expect(error()).toBeNull()
   expect(world.phase(modest.id)).toBe('running')
+}, 120_000)
+
+test('who cannot be measured when room is short is paused and told, and hides nobody else', async () => {
+  const { world, disk, greedy, modest, error } = await twoTenants()
+  disk.wrote.set(greedy.id, null)
+  disk.wrote.set(modest.id, 5 * GB)
+  disk.freeMb = 9 * GB
+  await until('it is paused', () => world.phase(greedy.id) === 'paused', 30_000)
+  expect(error()).toMatchObject({ code: 'disk_full', message: expect.stringMatching(/too many to be measured.*9216 MB left of the 10240 MB.*delete files/) })
+  expect(world.phase(modest.id)).toBe('running')
+
+  disk.wrote.set(modest.id, 7 * GB) // it could not hide behind the other
+  disk.freeMb = 7 * GB
+  await until('the other is paused', () => world.phase(modest.id) === 'paused', 30_000)
+  expect(error(modest.id)).toMatchObject({ code: 'disk_full', message: expect.stringMatching(/wrote 7168 MB and may have 5120 MB/) })
+
+  const acted = { ...greedy, generation: 2, restart_n: 1 }
+  world.edge.wish([acted, modest])
+  await until('it may clean up', () => world.phase(greedy.id) === 'running', 30_000)
+  const writes = () => (disk.freeMb = Math.max(0, disk.freeMb - 1))
+  await until('it wrote even more', () => writes() >= 0 && world.phase(greedy.id) === 'paused', 30_000)
+  disk.freeMb = 60 * GB
+  await until('room is back', () => world.phase(greedy.id) === 'running' && world.phase(modest.id) === 'running', 30_000)
+}, 120_000)
+
+test('inodes are room too', async () => {
+  const { world, disk, greedy, modest, error } = await twoTenants()
+  disk.wrote.set(greedy.id, null)
+  disk.freeInodes = 0.019
+  await until('it is paused', () => world.phase(greedy.id) === 'paused', 30_000)
+  expect(error()).toMatchObject({ code: 'disk_full', message: expect.stringMatching(/1\.9 % of its room for files left/) })
+  expect(world.phase(modest.id)).toBe('running')
+  disk.freeInodes = 0.5
+  await until('room is back', () => world.phase(greedy.id) === 'running', 30_000)
 }, 120_000)
 
 describe.skipIf(!at)('on a real engine', () => {

@@ -19,6 +19,6 @@ export async function written(root: string, owner: Owner) {
 
 export async function space(root: string) {
   await folders(root)
-  const { bavail, blocks, bsize } = await statfs(root)
-  return { freeMb: Math.floor((bavail * bsize) / MB), totalMb: Math.floor((blocks * bsize) / MB) }
+  const { bavail, blocks, bsize, files, ffree } = await statfs(root)
+  return { freeMb: Math.floor((bavail * bsize) / MB), totalMb: Math.floor((blocks * bsize) / MB), freeInodes: files > 0 ? ffree / files : 1 }
 }

@@ -60,8 +60,11 @@ export type EngineInfo = Pick<HostFacts, 'driver' | 'isolation' | 'engine' | 'di
 
 export type PullProgress = { current: number; total: number | null }
 
-/** Megabytes. `boundMb`: the part that is on a disk of its own, which has a fixed size. */
-export type Written = { mb: number; boundMb?: number }
+/** Room on a disk: megabytes, and the part (0 to 1) of its inodes that is free. */
+export type Space = { freeMb: number; totalMb: number; freeInodes: number }
+
+/** Megabytes; null: could not be measured in time. `boundMb`: the part that is on a disk of its own, which has a fixed size. */
+export type Written = { mb: number | null; boundMb?: number }
 
 /** A container engine. Every method rejects with a `DriverError`; none leaves anything half made behind. */
 export interface Driver {
@@ -92,8 +95,8 @@ export interface Driver {
    */
   rekey(owner: Owner, c: ContainerIdentity, authorizedKeys: string[], endSessions: boolean): Promise<void>
   /** Room on the disk that containers write to. */
-  space(signal?: AbortSignal): Promise<{ freeMb: number; totalMb: number }>
-  /** What each of ours has written to that disk. */
+  space(signal?: AbortSignal): Promise<Space>
+  /** What each of ours has written to that disk. One that takes long keeps none of the others waiting for long. */
   written(owner: Owner, signal?: AbortSignal): Promise<(Pick<ContainerIdentity, 'allocation' | 'incarnation'> & Written)[]>
   /** Runs argv inside, no shell; resolves with the exit code and the last 2 KB of output. */
   exec(owner: Owner, c: ContainerIdentity, argv: string[], env: Record<string, string>, timeoutMs: number): Promise<{ exitCode: number; output: string }>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { limitMb, overShare, reserveMb, type Use } from './share.ts'
+import { guessMb, limitMb, overShare, reserveMb, type Use } from './share.ts'
 
 const use = (name: string, mb: number, limitMb = 10_000): Use => ({ key: `${name}/1`, mb, limitMb })
 
@@ -13,6 +13,29 @@ test.each<[string, Use[], number, Record<string, number>]>([
   ['nobody there', [], 0, {}],
 ])('%s', (_, uses, freeMb, over) => {
   expect(Object.fromEntries(overShare(uses, { freeMb, reserveMb: 1000 }).map((o) => [o.key, o.shareMb]))).toEqual(over)
+})
+
+test('who cannot be measured is over its share when the disk is tight, and only then', () => {
+  const uses = [{ ...use('a', 0), blind: true }, use('b', 100)]
+  const keys = (room: { freeMb: number; few?: boolean }) => overShare(uses, { reserveMb: 1000, ...room }).map((o) => o.key)
+  expect([keys({ freeMb: 5000 }), keys({ freeMb: 900 }), keys({ freeMb: 5000, few: true })]).toEqual([[], ['a/1', 'b/1'], ['a/1']])
+})
+
+test.each<[string, (number | null)[], number, number]>([
+  ['one hides: the other is not over by a byte', [null, 400], 700, 700],
+  ['two hide', [null, null, 300], 1000, 300],
+  ['there is room: nothing is known of it', [null, 400], 5000, 0],
+  ['nobody hides', [100, 400], 700, 0],
+  ['nobody there', [], 700, 0],
+])('%s', (_, wrote, freeMb, guess) => {
+  const uses = wrote.map((mb, i) => ({ key: `${i}/1` as const, mb, limitMb: 10_000 }))
+  const room = { freeMb, reserveMb: 1000 }
+  expect(guessMb(uses, room)).toBe(guess)
+  const seen = overShare(
+    uses.map((u) => ({ ...u, mb: u.mb ?? guess, blind: u.mb === null })),
+    room,
+  ).filter((o) => !o.blind)
+  if (wrote.includes(null)) expect(seen).toEqual([])
 })
 
 test.each([

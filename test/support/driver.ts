@@ -127,7 +127,7 @@ export class MemoryEngine {
         row.spec = { ...row.spec, authorizedKeys }
         if (endSessions) row.sessionsEnded++
       },
-      space: async () => this.#here({ freeMb: 900_000, totalMb: 1_000_000 }),
+      space: async () => this.#here({ freeMb: 900_000, totalMb: 1_000_000, freeInodes: 1 }),
       written: async (owner) =>
         this.#here(this.rows.filter((r) => same(r.owner, owner)).map(({ allocation, incarnation }) => ({ allocation, incarnation, mb: 0 }))),
       exec: async (_, c, argv) => {

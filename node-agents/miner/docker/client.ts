@@ -42,14 +42,11 @@ export type EngineFacts = {
   Driver?: string
 }
 export type Filters = Record<string, string[]>
-export type Image = {
-  /** "NAME=value" */ env: string[]
-  /** Paths it declares as volumes. */ volumes: string[]
-  /** By which a registry knows it ("name@sha256:…"): none when it was made here. */ digests: string[]
-}
+/** `env`: "NAME=value". `volumes`: paths it declares. `digests`: by which a registry knows it ("name@sha256:…"), none when it was made here. */
+export type Image = { env: string[]; volumes: string[]; digests: string[] }
 
-/** Milliseconds. Starting waits for GPU hooks, removing for a tree of files. */
-const DEADLINE = { ask: 30_000, start: 120_000, remove: 120_000 }
+/** Milliseconds. Starting waits for GPU hooks, removing for a tree of files, a walk for millions of them. */
+const DEADLINE = { ask: 30_000, start: 120_000, remove: 120_000, walk: 30 * 60_000 }
 
 export type Engine = ReturnType<typeof connect>
 
@@ -135,9 +132,18 @@ function containers(docker: Docker) {
         }
       }),
 
-    /** Bytes each has written on top of its image. The engine walks the files for it. */
-    written: (filters: Filters, signal?: AbortSignal): Promise<(Row & { SizeRw?: number })[]> =>
-      ask(DEADLINE.ask, signal, (abortSignal) => docker.listContainers({ all: true, size: true, filters, abortSignal })),
+    /** Bytes on top of its image: the engine walks through its files. null: it could not; 0: the container is gone. */
+    written: (id: string, signal?: AbortSignal): Promise<number | null> =>
+      ask(DEADLINE.walk, signal, async (abortSignal) => {
+        try {
+          const asked = { size: true, abortSignal }
+          const { SizeRw = -1 } = (await docker.getContainer(id).inspect(asked)) as Docker.ContainerInspectInfo & { SizeRw?: number }
+          return SizeRw < 0 ? null : SizeRw
+        } catch (error) {
+          unless([404])(error)
+          return 0
+        }
+      }),
 
     /** Labels and state of the container that holds a name. */
     inspect: (name: string, signal?: AbortSignal): Promise<Row> =>

@@ -3,7 +3,7 @@ import { DriverError, type ContainerIdentity, type Driver, type Owner } from '..
 import { pause, rekey, unpause } from './acts.ts'
 import { Bounding, type Way } from './bound.ts'
 import { connect, type Engine, type Row } from './client.ts'
-import { space, written } from './disk.ts'
+import { Meter, space } from './disk.ts'
 import { lacksNetwork } from './errors.ts'
 import { exec } from './exec.ts'
 import { Disks } from './disks.ts'
@@ -82,6 +82,7 @@ export function dockerDriver(o: DockerOptions): Driver {
   const tools = o.tool ?? tool
   const bounding = new Bounding(engine, tools, o.ways ?? ['quota'])
   const disks = new Disks(engine, tools, { prefix, spares: spares > 0 })
+  const meter = new Meter(engine, disks)
   const ground = { engine, networks, disks, bindAddress, dns, way: () => bounding.way }
   const list = async (owner: Owner, signal?: AbortSignal) => {
     const rows = await engine.list({}, signal)
@@ -122,7 +123,7 @@ export function dockerDriver(o: DockerOptions): Driver {
     unpause: (owner, c) => unpause(engine, owner, c),
     rekey: (owner, c, keys, endSessions) => rekey(engine, owner, c, keys, endSessions),
     space: (signal) => space(engine, signal),
-    written: (owner, signal) => written(engine, disks, owner, signal),
+    written: (owner, signal) => meter.written(owner, signal),
     exec: async (owner, c, argv, env, timeoutMs) => exec(engine, (await need(engine, owner, c)).Id, argv, env, timeoutMs),
     async remove(owner, c) {
       const row = await remove(engine, owner, c)
@@ -130,7 +131,10 @@ export function dockerDriver(o: DockerOptions): Driver {
       if (networks.isOurs(network)) networks.release(owner, network)
       if (disk !== null) await disks.release(disk)
     },
-    close: async () => void (await Promise.all([networks.close(), disks.close()])),
+    async close() {
+      meter.close()
+      await Promise.all([networks.close(), disks.close()])
+    },
     watch: (owner, onChange, signal) => watch(engine, owner, onChange, signal),
   }
 }
