@@ -122,7 +122,7 @@ describe.skipIf(!at)('images', () => {
         sleep: (ms, signal) => (registry.held > 0 ? hand.sleep(ms, signal) : realClock.sleep(5, signal)),
       }
       const reference = named(tag)
-      await expect(pullWithin({ driver, clock }, reference, () => undefined, never)).rejects.toMatchObject({
+      await expect(pullWithin({ driver, clock, diskReserveGb: 0 }, reference, () => undefined, never)).rejects.toMatchObject({
         code: 'pull_failed',
         message: `no byte of ${reference} came for 60 s`,
       })

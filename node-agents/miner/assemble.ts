@@ -74,8 +74,8 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
     onUp: () => sync.socketUp(),
     onDown: () => sync.socketDown(),
   }
-  const prepull = { driver, clock, images: config.images, tenants, onPulled, log }
-  const guard = new Guard({ tools, hold, workers, onRelease: () => looks.kick(), diskReserveGb: config.diskReserveGb })
+  const prepull = { driver, clock, diskReserveGb: config.diskReserveGb, images: config.images, tenants, onPulled, log }
+  const guard = new Guard({ tools, hold, workers, onRelease: () => looks.kick() })
   return { ...parts, sync, pulse, prepull, guard, looks, wake, met, registered }
 }
 
@@ -104,6 +104,7 @@ function makeTools({ config, driver, signer, state, log }: Given, changed: () =>
     probeHost: probeHost(config.bind),
     ports: config.ports,
     simulated: config.simulateGpu !== null,
+    diskReserveGb: config.diskReserveGb,
     sign: signer.sign,
     changed,
   }

@@ -22,7 +22,6 @@ export type Guarding = {
   hold: Hold
   workers: Workers
   /** Something may have to be unfrozen. */ onRelease: () => void
-  diskReserveGb: number | null
 }
 
 type Now = Room & Space & { few: boolean }
@@ -61,9 +60,9 @@ export class Guard {
 
   /** One look. Rejects with the driver's error. */
   async look(signal?: AbortSignal): Promise<void> {
-    const { driver, owner, clock } = this.#g.tools
+    const { driver, owner, clock, diskReserveGb } = this.#g.tools
     const space = await driver.space(signal)
-    const now = { ...space, reserveMb: reserveMb(space.totalMb, this.#g.diskReserveGb), few: space.freeInodes < INODES }
+    const now = { ...space, reserveMb: reserveMb(space.totalMb, diskReserveGb), few: space.freeInodes < INODES }
     this.#letGo(now)
     const tight = isTight(now) && this.#free().length > 0
     if (!tight && clock.monotonicMs() - this.#writtenAt < WRITTEN_MS) return

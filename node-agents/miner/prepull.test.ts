@@ -26,6 +26,7 @@ let running: Promise<void>
 let tenants: TenantPulls
 const pulls: string[] = []
 let pulled = 0
+const room = { freeMb: 0, totalMb: 100_000, freeInodes: 1 }
 const lines: string[] = []
 
 beforeEach(() => {
@@ -34,6 +35,7 @@ beforeEach(() => {
   stop = new AbortController()
   tenants = new TenantPulls()
   pulls.length = lines.length = pulled = 0
+  room.freeMb = 90_000
 })
 afterEach(async () => {
   stop.abort()
@@ -43,7 +45,10 @@ afterEach(async () => {
 
 function begin(...images: string[]): void {
   const log = makeLog('debug', 'test', { write: (line) => void lines.push(line) })
-  running = prepullLoop({ driver: engine.driver(), clock, images, tenants, onPulled: () => pulled++, log }, stop.signal)
+  running = prepullLoop(
+    { driver: { ...engine.driver(), space: async () => ({ ...room }) }, clock, diskReserveGb: null, images, tenants, onPulled: () => pulled++, log },
+    stop.signal,
+  )
 }
 
 /** A pull that takes until it is let go, and counts. */
@@ -106,6 +111,19 @@ describe('images that are offered and not here', () => {
     arrive('cold:1')
     await until('here', () => pulled === 1)
     expect(pulls).toEqual(['cold:1'])
+  })
+
+  it('wait for room that is clearly enough: tenants who are there come first', async () => {
+    const arrive = slow()
+    room.freeMb = 19_000
+    begin('cold:1')
+    await until('it is said', () => lines.join().includes('19000 MB'))
+    expect(pulls).toEqual([])
+    room.freeMb = 21_000
+    clock.pass(30_000)
+    await until('begun', () => pulls.length === 1)
+    arrive('cold:1')
+    await until('here', () => pulled === 1)
   })
 
   it('that cannot be pulled are tried less and less often, hold nobody up, and are tried again in an hour', async () => {

@@ -2,13 +2,15 @@ import { Backoff } from '../core/backoff.ts'
 import { rest } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import { reason } from '../core/mistake.ts'
-import type { Clock, Driver } from '../core/ports.ts'
-import { pullWithin } from './pull.ts'
+import type { Driver } from '../core/ports.ts'
+import { needRoom, type Pulling, pullWithin } from './pull.ts'
 
 const EVERY_MS = 3600_000
 const TRIES = 5
 /** Between two looks whether a tenant still waits for an image. */
 const QUIET_MS = 1000
+/** Nobody waits for it: so much room (times the reserve) leaves tenants some, whatever its size. */
+const CLEARLY_ENOUGH = 2
 
 /** Pulls that a tenant waits for. Everything else gives way to them. */
 export class TenantPulls {
@@ -41,7 +43,7 @@ export class TenantPulls {
   }
 }
 
-export type Prepull = { driver: Driver; clock: Clock; images: readonly string[]; tenants: TenantPulls; onPulled: () => void; log: Log }
+export type Prepull = Pulling & { images: readonly string[]; tenants: TenantPulls; onPulled: () => void; log: Log }
 
 /** Loop: the images this host offers are here before somebody waits for one. One at a time, and never in the way of a tenant. */
 export async function prepullLoop(p: Prepull, signal: AbortSignal): Promise<void> {
@@ -62,7 +64,8 @@ async function bring(p: Prepull, image: string, signal: AbortSignal): Promise<vo
   }
 }
 
-async function attempt({ driver, clock, tenants, onPulled, log }: Prepull, image: string, signal: AbortSignal): Promise<'here' | 'gave way' | 'failed'> {
+async function attempt(p: Prepull, image: string, signal: AbortSignal): Promise<'here' | 'gave way' | 'failed'> {
+  const { driver, clock, tenants, onPulled, log } = p
   const way = new AbortController()
   try {
     if (await driver.hasImage(image, signal)) return 'here'
@@ -70,8 +73,9 @@ async function attempt({ driver, clock, tenants, onPulled, log }: Prepull, image
     const begun = tenants.next()
     // The engine makes one of two pulls of the same image, so only another one is in the way.
     begun.addEventListener('abort', () => begun.reason !== image && way.abort(), { once: true })
+    await needRoom(p, image, CLEARLY_ENOUGH, signal)
     log.info({ image }, 'pulling an image before somebody waits for it')
-    await pullWithin({ driver, clock }, image, () => undefined, AbortSignal.any([signal, way.signal]))
+    await pullWithin(p, image, () => undefined, AbortSignal.any([signal, way.signal]))
     log.info({ image }, 'the image is here')
     onPulled()
     return 'here'

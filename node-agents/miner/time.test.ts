@@ -53,7 +53,7 @@ describe('a pull', () => {
     const e = engine()
     e.pull = hang
     const clock = new HandClock()
-    await expect(pullWithin({ driver: e.driver(), clock }, 'cold:1', () => undefined, never)).rejects.toMatchObject({
+    await expect(pullWithin({ driver: e.driver(), clock, diskReserveGb: null }, 'cold:1', () => undefined, never)).rejects.toMatchObject({
       code: 'pull_failed',
       message: 'no byte of cold:1 came for 60 s',
     })
@@ -70,17 +70,39 @@ describe('a pull', () => {
       }
       throw new Error('cut off')
     }
-    await expect(pullWithin({ driver: e.driver(), clock }, 'cold:1', () => undefined, never)).rejects.toMatchObject({
+    await expect(pullWithin({ driver: e.driver(), clock, diskReserveGb: null }, 'cold:1', () => undefined, never)).rejects.toMatchObject({
       message: 'cold:1 was not here after 20 minutes',
     })
+  })
+
+  it('stops before it takes the disk below the reserve, of which tenants would be blamed', async () => {
+    const e = engine()
+    const [clock, pulled] = [new HandClock(), { mb: 0 }]
+    const driver = { ...e.driver(), space: async () => ({ freeMb: 20_000 - pulled.mb, totalMb: 100_000, freeInodes: 1 }) }
+    e.pull = async (_, onProgress, signal) => {
+      for (; !signal.aborted; pulled.mb += 10) {
+        onProgress({ current: pulled.mb, total: null })
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      throw new Error('cut off')
+    }
+    const full = { code: 'disk_full', message: expect.stringMatching(/^cold:1 is not pulled: this host has \d+ MB left of the 10000 MB that stay reserved/) }
+    await expect(pullWithin({ driver, clock, diskReserveGb: null }, 'cold:1', () => undefined, never)).rejects.toMatchObject(full)
+    expect(20_000 - pulled.mb).toBeGreaterThan(10_000)
+    let begun = false
+    e.pull = async () => void (begun = true)
+    await expect(pullWithin({ driver, clock, diskReserveGb: null }, 'cold:1', () => undefined, never)).rejects.toMatchObject(full)
+    expect(begun).toBe(false)
+    await pullWithin({ driver, clock, diskReserveGb: 1 }, 'cold:1', () => undefined, never)
+    expect(begun).toBe(true)
   })
 
   it('passes on its own failure and its success', async () => {
     const e = engine()
     const clock = new HandClock()
-    await pullWithin({ driver: e.driver(), clock }, 'cold:1', () => undefined, never)
+    await pullWithin({ driver: e.driver(), clock, diskReserveGb: null }, 'cold:1', () => undefined, never)
     expect(e.images.has('cold:1')).toBe(true)
     e.pull = async () => Promise.reject(new Error('manifest unknown'))
-    await expect(pullWithin({ driver: e.driver(), clock }, 'cold:2', () => undefined, never)).rejects.toThrow('manifest unknown')
+    await expect(pullWithin({ driver: e.driver(), clock, diskReserveGb: null }, 'cold:2', () => undefined, never)).rejects.toThrow('manifest unknown')
   })
 })

@@ -27,6 +27,8 @@ export type Tools = {
   probeHost: string
   ports: PortRange
   simulated: boolean
+  /** Stays free on the disk of containers; null: see `reserveMb`. */
+  diskReserveGb: number | null
   sign: (bytes: Uint8Array) => string
   /** Told of every step that ended; set by whoever wants to know. */
   onStep?: (step: { kind: string; outcome: 'done' | 'failed' | 'given up'; seconds: number }) => void
