@@ -159,6 +159,22 @@ describe.skipIf(!at || !root)('a disk of its own', () => {
     }
   }, 120_000)
 
+  test('is nobody else’s after a boot of the host, even when a container is started past the agent', async () => {
+    const [driver, owner] = [await newDriver(), someone()]
+    const [one, other] = [await rent(driver, owner), await rent(driver, owner)]
+    for (const each of [one, other]) await each.sh(`echo ${each.spec.allocation} > /work/note; sync`)
+    for (const each of [one, other]) await driver.stop(owner, each.it)
+    for (const { device } of await loops()) await run('losetup', ['-d', device])
+    const next = await newDriver()
+    await next.list(owner)
+    await next.start(owner, other.it) // has the loop device that was the first one's
+    await expect(at.engine.start((await containersOf(at, one.spec.allocation))[0] ?? '')).rejects.toThrow(/no such file/)
+    await next.start(owner, one.it)
+    for (const each of [one, other]) expect(await eventually(() => each.sh('cat /work/note'))).toBe(each.spec.allocation)
+    await (await newDriver()).list(owner)
+    expect((await files()).filter((name) => name.endsWith('.dev'))).toHaveLength(2)
+  }, 120_000)
+
   test('is made ahead, given to the next one only, and given back at the end', async () => {
     const driver = await newDriver({ spares: 1 })
     const first = await rent(driver)

@@ -5,7 +5,7 @@ import { reason } from '../../core/mistake.ts'
 import { DriverError, type Owner } from '../../core/ports.ts'
 import type { Engine, Row } from './client.ts'
 import { clip } from './errors.ts'
-import { attach, destroy, format, taken } from './image.ts'
+import { attach, destroy, detachStale, format, taken } from './image.ts'
 import { ofOwner } from './labels.ts'
 import type { Tool } from './tool.ts'
 
@@ -46,6 +46,8 @@ export class Disks {
   readonly #erasing = new Map<string, Promise<void>>()
   readonly #work = new Set<Promise<unknown>>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  /** Owners whose links lead to their own devices. */
+  readonly #sound = new Set<string>()
   #dockerRoot: string | null = null
   #tidiedAt = -Infinity
   #closed = false
@@ -78,6 +80,25 @@ export class Disks {
   /** The disk a container has, if it is one of ours. */
   nameIn(row: Pick<Row, 'Mounts'> | null): string | null {
     return row?.Mounts?.find((mount) => mount.Name?.startsWith(`${this.#s.prefix}-`))?.Name ?? null
+  }
+
+  /**
+   * Once per owner, before anything of theirs is made or started: what the host's last boot left pointing at another tenant's disk
+   * would be mounted by whoever starts a container past the agent. What cannot be looked at now is looked at the next time.
+   */
+  async mend(owner: Owner, signal?: AbortSignal): Promise<void> {
+    const key = nameOf(this.#s.prefix, owner)
+    if (this.#sound.has(key)) return
+    try {
+      this.#dockerRoot ??= (await this.#engine.info(signal)).DockerRootDir
+      for (const name of await this.#namesOf(owner)) {
+        const { image, device } = await this.#pathsOf(name)
+        await detachStale(this.#tool, image, device)
+      }
+      this.#sound.add(key)
+    } catch {
+      return // with the next list
+    }
   }
 
   /** Before a container starts again: the host may have booted since. @throws DriverError */
@@ -144,11 +165,15 @@ export class Disks {
   }
 
   async #collect(owner: Owner, used: ReadonlySet<string | null>): Promise<void> {
-    const { folder } = await this.#pathsOf('')
-    const files = await readdir(folder)
-    const names = new Set(files.filter((file) => file.startsWith(nameOf(this.#s.prefix, owner))).map((file) => file.replace(/\..*$/, '')))
+    const names = await this.#namesOf(owner)
     const spare = this.#spares.get(nameOf(this.#s.prefix, owner))?.name
     for (const name of names) if (!used.has(name) && !this.#leased.has(name) && name !== spare) await this.#erase(name)
+  }
+
+  /** Of all files of this owner's disks. */
+  async #namesOf(owner: Owner): Promise<Set<string>> {
+    const files = await readdir((await this.#pathsOf('')).folder)
+    return new Set(files.filter((file) => file.startsWith(nameOf(this.#s.prefix, owner))).map((file) => file.replace(/\..*$/, '')))
   }
 
   async #pathsOf(name: string) {

@@ -85,6 +85,7 @@ export function dockerDriver(o: DockerOptions): Driver {
   const meter = new Meter(engine, disks)
   const ground = { engine, networks, disks, bindAddress, dns, way: () => bounding.way }
   const list = async (owner: Owner, signal?: AbortSignal) => {
+    await disks.mend(owner, signal)
     const rows = await engine.list({}, signal)
     networks.tidy(owner, rows)
     disks.tidy(owner, rows)

@@ -40,6 +40,12 @@ export async function attach(tool: Tool, image: string, link: string): Promise<v
   await rename(fresh, link)
 }
 
+/** Removes a link that leads to somebody else's device: after a boot of the host the numbers are given out anew. */
+export async function detachStale(tool: Tool, image: string, link: string): Promise<void> {
+  const device = await readlink(link).catch(() => null)
+  if (device !== null && !(await devicesOf(tool, image)).includes(device)) await rm(link, { force: true })
+}
+
 /** Takes all of it away. A device that is still mounted goes with its last mount. */
 export async function destroy(tool: Tool, image: string, link: string): Promise<void> {
   for (const device of await devicesOf(tool, image)) await tool('losetup', ['-d', device])
