@@ -13,7 +13,7 @@ import type { AgentStatus } from './status.ts'
 export type Operator = {
   status(): AgentStatus
   /** Lets unexplained containers go. @returns those it was about */
-  confirm(keys: Key[] | 'all'): Key[]
+  confirm(keys: Key[]): Key[]
 }
 
 /** The kernel takes 107 bytes, and a name of our own is added while it is made. */
@@ -25,7 +25,7 @@ const POINTER = 'control.path'
 const FOLDER = 'compute-'
 
 const key = z.custom<Key>((v) => typeof v === 'string' && /^al_[0-9a-z]{26}\/[1-9][0-9]*$/.test(v), 'an allocation and its incarnation, such as al_01k…/1')
-export const confirmInput = z.union([z.strictObject({ keys: z.array(key).min(1).max(256) }), z.strictObject({ all: z.literal(true) })])
+export const confirmInput = z.strictObject({ keys: z.array(key).min(1).max(256) })
 export const confirmed = z.object({ keys: z.array(key) })
 
 /** Where the agent of a state directory listens. */
@@ -84,8 +84,7 @@ async function serve(operator: Operator, request: IncomingMessage, response: Ser
     if (route !== 'POST /confirm') return void answer(404, { detail: `nothing is at ${route}` })
     const input = confirmInput.safeParse(JSON.parse(await bodyOf(request)))
     if (!input.success) return void answer(400, { detail: z.prettifyError(input.error) })
-    const keys = operator.confirm('all' in input.data ? 'all' : input.data.keys)
-    answer(200, { keys })
+    answer(200, { keys: operator.confirm(input.data.keys) })
   } catch (error) {
     log.error({ err: error }, 'the control socket failed')
     if (!response.headersSent) answer(500, { detail: reason(error) })

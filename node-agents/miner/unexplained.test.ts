@@ -74,7 +74,7 @@ describe('what the wish does not mention', () => {
 
   it('a confirmation is for this time only', () => {
     look(A, B)
-    expect(unexplained.confirm('all')).toEqual([A, B])
+    expect(unexplained.confirm([A, B])).toEqual([A, B])
     expect(look(A, B)).toEqual([A, B])
     look()
     expect(look(A)).toEqual([])

@@ -87,8 +87,8 @@ export class Unexplained {
   }
 
   /** The operator says that they may go. @returns those that are unexplained */
-  confirm(keys: readonly Key[] | 'all'): Key[] {
-    const meant = [...this.#strays.keys()].filter((key) => keys === 'all' || keys.includes(key))
+  confirm(keys: readonly Key[]): Key[] {
+    const meant = [...this.#strays.keys()].filter((key) => keys.includes(key))
     for (const key of meant) {
       this.#confirmed.add(key)
       this.#log.warn({ container: key, trace: this.#traceOf(key) }, 'the operator confirmed: this container may go')

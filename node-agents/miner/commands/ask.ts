@@ -1,7 +1,8 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import type * as z from 'zod'
+import * as z from 'zod'
 import { errno, Mistake } from '../../core/mistake.ts'
+import { VERSION } from '../../core/version.ts'
 import { socketPath } from '../socket.ts'
 
 const TIMEOUT_MS = 10_000
@@ -18,9 +19,25 @@ export async function askAgent<T extends z.ZodType>(state: string, method: 'GET'
   const { status, answer } = await send(at, method, path, body).catch((error: unknown) => {
     throw new Mistake(`the agent of ${state} does not answer: ${FIXES[errno(error) ?? ''] ?? String(error)}`, error)
   })
-  const json: unknown = JSON.parse(answer)
   if (status !== 200) throw new Mistake(`the agent of ${state} refuses: ${answer}`)
-  return shape.parse(json)
+  const json = parsed(answer)
+  const known = shape.safeParse(json)
+  if (known.success) return known.data
+  const version = versioned.safeParse(json).data?.version
+  throw new Mistake(
+    `the agent of ${state} is ${version ? `version ${version}` : 'of an unknown version'}, and this program is ${VERSION}: they do not understand each other. Use the program the agent was started with, or restart the agent with this one`,
+    known.error,
+  )
+}
+
+const versioned = z.object({ version: z.string() })
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 function send(at: string, method: string, path: string, body: unknown): Promise<{ status: number; answer: string }> {

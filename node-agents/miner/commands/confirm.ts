@@ -31,8 +31,8 @@ export async function confirmCommand(argv: string[], { env, out }: Hands): Promi
     out(`${chosen.map((u) => `${nameOf(u)}  unexplained since ${u.since}`).join('\n')}\n\nNothing was removed. With --yes these are, with all that is in them.`)
     return 1
   }
-  const body = all ? { all: true } : { keys: chosen.map(nameOf) }
-  const { keys } = await askAgent(values.state, 'POST', '/confirm', confirmed, body)
+  // By name, also for --all: what became unexplained since was not meant.
+  const { keys } = await askAgent(values.state, 'POST', '/confirm', confirmed, { keys: chosen.map(nameOf) })
   out(keys.length > 0 ? `confirmed, they go now: ${keys.join(', ')}` : 'meanwhile the edge explained them: nothing goes')
   return 0
 }
