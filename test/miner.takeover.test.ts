@@ -71,6 +71,12 @@ describe('compute miner takeover', () => {
     for (const install of owners) await world.leaveBehind({ edge: world.edge.address, hotkey: world.hotkey, install })
     await expect(takeover(world.engine, '--yes')).rejects.toThrow(/several installs.*--install.*in_a+, in_b+/)
     await expect(takeover(world.engine, '--yes', '--install', 'in_other')).rejects.toThrow(/no container of in_other/)
+    world.engine.away = true
+    await expect(takeover(world.engine, '--yes')).rejects.toMatchObject({
+      name: 'Mistake',
+      message: expect.stringMatching(/needs the container engine.*--docker/),
+    })
+    world.engine.away = false
     await world.edge.stop()
     await expect(takeover(world.engine, '--yes')).rejects.toThrow(/needs the edge.*cannot be reached/)
     await world.edge.start()

@@ -2,7 +2,7 @@ import { realClock } from '../../core/clock.ts'
 import { ControlError, EdgeClock, HttpControl } from '../../core/control.ts'
 import { loadHotkey } from '../../core/hotkey.ts'
 import { Mistake, reason } from '../../core/mistake.ts'
-import type { Container, Driver } from '../../core/ports.ts'
+import { type Container, type Driver, DriverError } from '../../core/ports.ts'
 import { buildCommand, readSettings } from '../../core/settings.ts'
 import { makeSigner } from '../../core/signer.ts'
 import { type MinerConfig, SETTINGS, toConfig } from '../config.ts'
@@ -32,6 +32,12 @@ export async function takeoverCommand(argv: string[], { env, out, makeDriver }: 
   const unlock = await lockState(config.state)
   try {
     return await takeOver(await scene(config, await makeDriver(config), command.opts<Options>(), out))
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    throw new Mistake(
+      `a takeover needs the container engine, and nothing was changed: ${error.message}. Start it (systemctl start docker), or name its socket with --docker`,
+      error,
+    )
   } finally {
     await unlock()
   }
