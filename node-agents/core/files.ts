@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type * as z from 'zod'
 import { errno, Mistake, reason } from './mistake.ts'
 
@@ -25,6 +25,13 @@ export async function writeAtomic(path: string, text: string): Promise<void> {
     throw error
   }
   await syncAndClose(dirname(path), 'r', null) // the rename itself is only safe once the directory is
+}
+
+const HALF = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
+
+/** Removes what `writeAtomic` of a process that died left in a directory. The caller is the only one who writes there. */
+export async function removeHalfWritten(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) if (HALF.test(name)) await rm(join(dir, name), { force: true })
 }
 
 /** The text of a file, or null when there is none. Any other failure is thrown. */

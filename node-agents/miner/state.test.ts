@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -32,6 +33,15 @@ describe('the state directory', () => {
     expect(await state.readWish()).toBe('b')
     for (const name of await readdir(dir)) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600)
     expect((await readdir(dir)).filter((n) => n.endsWith('.tmp'))).toEqual([])
+  })
+
+  it('removes what an agent that died left half written, and nothing else', async () => {
+    await open()
+    const kept = [...(await readdir(dir)), 'notes.tmp', 'wish.jws.backup'].toSorted()
+    for (const name of ['notes.tmp', 'wish.jws.backup']) await writeFile(join(dir, name), 'of the operator')
+    for (const name of ['wish.jws', 'acts.json']) await writeFile(join(dir, `${name}.${randomUUID()}.tmp`), 'half')
+    await open()
+    expect((await readdir(dir)).toSorted()).toEqual(kept)
   })
 
   it.each([

@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { installId, makeId } from '../../schema/index.ts'
-import { readIfThere, readJson, writeAtomic } from '../core/files.ts'
+import { readIfThere, readJson, removeHalfWritten, writeAtomic } from '../core/files.ts'
 import type { Container } from '../core/ports.ts'
 import { knownEdge, type KnownEdge } from './identity.ts'
 import { Memory } from './memory.ts'
@@ -28,11 +28,12 @@ export type State = {
 }
 
 /**
- * Opens or makes a state directory. Throws a `Mistake` that names the damaged file and the fix.
+ * Opens or makes a state directory, of which the caller holds the lock. Throws a `Mistake` that names the damaged file and the fix.
  * @param onTrouble told when the directory cannot be written where the agent can go on without
  */
 export async function openState(dir: string, wallMs: () => number, onTrouble?: (error: unknown) => void): Promise<State> {
   const path = (name: string) => join(dir, name)
+  await removeHalfWritten(dir)
   let identity = await readJson(path('identity.json'), identityFile, FIX)
   const save = (next: z.infer<typeof identityFile>) => {
     identity = next
