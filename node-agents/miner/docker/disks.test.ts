@@ -1,5 +1,11 @@
-import { describe, expect, test } from 'vitest'
-import { rootOf, sizeOf } from './disks.ts'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { until } from '../../../test/support/until.ts'
+import type { Engine, Row } from './client.ts'
+import { Disks, rootOf, sizeOf } from './disks.ts'
+import type { Tool } from './tool.ts'
 
 describe('the size of a disk', () => {
   test.each([
@@ -26,3 +32,42 @@ test.each([
   ['/var/lib/docker/231072.231072', '231072:231072'],
   ['/data/1.2/docker', '0:0'],
 ])('root of the containers of %s is %s', (dockerRoot, root) => expect(rootOf(dockerRoot)).toBe(root))
+
+describe('leftovers', () => {
+  let root: string
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'disks-'))
+  })
+  afterEach(() => rm(root, { recursive: true, force: true }))
+
+  test('are looked for while a spare is made: it is none of them', async () => {
+    const [formatting, looking] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let formatted = 0
+    const removeVolume = vi.fn(() => looking.promise.then(() => true))
+    const engine = { info: async () => ({ DockerRootDir: root }), removeVolume }
+    const tool: Tool = async (name, argv) => {
+      if (name === 'mkfs.ext4' && ++formatted === 2) await formatting.promise
+      return name === 'losetup' && argv.includes('--show') ? '/dev/loop-none' : ''
+    }
+    const disks = new Disks(engine as unknown as Engine, tool, { prefix: 'test', spares: true })
+    const owner = { edge: 'edge', hotkey: 'hotkey', install: 'install' }
+    const first = await disks.take(owner, 1)
+    first.settle('used')
+    const folder = dirname(first.disk.device)
+    const prefix = first.disk.name.replace(/[0-9a-f]{8}$/, '')
+    const files = async () => (await readdir(folder)).filter((file) => file.endsWith('.img'))
+    const leave = (name: string) => writeFile(join(folder, `${prefix}left-${name}.img`), '')
+    await leave('before') // whichever way the folder is listed, one is looked at before the spare and one after it
+    await until('a spare is being made', () => formatted === 2)
+    await leave('after')
+    disks.tidy(owner, [{ Mounts: [{ Name: first.disk.name }] } as unknown as Row])
+    await until('the first leftover goes', () => removeVolume.mock.calls.length > 0)
+    formatting.resolve()
+    await until('the spare is there', async () => (await readdir(folder)).filter((file) => file.endsWith('.dev')).length === 2)
+    looking.resolve()
+    await until('the leftovers are gone', async () => !(await files()).some((file) => file.includes('left')))
+    expect(await files()).toHaveLength(2)
+    expect(await files()).toContain(`${(await disks.take(owner, 1)).disk.name}.img`)
+    await disks.close()
+  })
+})

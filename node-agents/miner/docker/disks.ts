@@ -165,9 +165,9 @@ export class Disks {
   }
 
   async #collect(owner: Owner, used: ReadonlySet<string | null>): Promise<void> {
-    const names = await this.#namesOf(owner)
-    const spare = this.#spares.get(nameOf(this.#s.prefix, owner))?.name
-    for (const name of names) if (!used.has(name) && !this.#leased.has(name) && name !== spare) await this.#erase(name)
+    // Asked anew for each: while one goes, another becomes the spare.
+    const isKnown = (name: string) => used.has(name) || this.#leased.has(name) || this.#spares.get(nameOf(this.#s.prefix, owner))?.name === name
+    for (const name of await this.#namesOf(owner)) if (!isKnown(name)) await this.#erase(name)
   }
 
   /** Of all files of this owner's disks. */
