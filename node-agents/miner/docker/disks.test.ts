@@ -56,10 +56,11 @@ describe('leftovers', () => {
     const folder = dirname(first.disk.device)
     const prefix = first.disk.name.replace(/[0-9a-f]{8}$/, '')
     const files = async () => (await readdir(folder)).filter((file) => file.endsWith('.img'))
-    const leave = (name: string) => writeFile(join(folder, `${prefix}left-${name}.img`), '')
-    await leave('before') // whichever way the folder is listed, one is looked at before the spare and one after it
+    // So many that some are looked at before the spare and some after it, however the folder is listed.
+    const leave = (when: string) => Promise.all(Array.from({ length: 30 }, (_, n) => writeFile(join(folder, `${prefix}${when}-${n}.img`), '')))
+    await leave('left-before')
     await until('a spare is being made', () => formatted === 2)
-    await leave('after')
+    await leave('left-after')
     disks.tidy(owner, [{ Mounts: [{ Name: first.disk.name }] } as unknown as Row])
     await until('the first leftover goes', () => removeVolume.mock.calls.length > 0)
     formatting.resolve()
