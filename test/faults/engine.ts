@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile, readdir } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -121,9 +121,20 @@ export class OwnEngine {
       await exited
     }
     spawnSync('ip', ['link', 'del', this.#bridge])
-    // One that restores leaves its data mounted on itself.
-    if ((await readFile('/proc/self/mounts', 'utf8')).includes(` ${this.#dir}/data `)) sh('umount', join(this.#dir, 'data'))
+    await this.#detach()
+    // One that restores leaves its data mounted on itself, and what is mounted in it may be let go a moment later.
+    if ((await readFile('/proc/self/mounts', 'utf8')).includes(` ${this.#dir}/data `)) sh('umount', '--lazy', join(this.#dir, 'data'))
     await rm(this.#dir, { recursive: true, force: true })
+  }
+
+  /** Disks of tenants whose agent died for good: their loop devices are the host's. */
+  async #detach(): Promise<void> {
+    const folder = join(this.#dir, 'data', 'compute-disks')
+    const images = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.img'))
+    for (const image of images) {
+      const { stdout } = spawnSync('losetup', ['-j', join(folder, image), '-n', '-O', 'NAME'], { encoding: 'utf8' })
+      for (const device of stdout.split('\n').filter(Boolean)) sh('losetup', '-d', device.trim())
+    }
   }
 
   async #containers(allocation: string): Promise<Row[]> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { until } from '../../../test/support/until.ts'
-import type { Engine, Row } from './client.ts'
+import type { Engine } from './client.ts'
 import { Disks, rootOf, sizeOf } from './disks.ts'
 import type { Tool } from './tool.ts'
 
@@ -61,13 +61,12 @@ describe('leftovers', () => {
     await leave('left-before')
     await until('a spare is being made', () => formatted === 2)
     await leave('left-after')
-    disks.tidy(owner, [{ Mounts: [{ Name: first.disk.name }] } as unknown as Row])
+    disks.tidy(owner, []) // the container of the first is gone, too
     await until('the first leftover goes', () => removeVolume.mock.calls.length > 0)
     formatting.resolve()
     await until('the spare is there', async () => (await readdir(folder)).filter((file) => file.endsWith('.dev')).length === 2)
     looking.resolve()
-    await until('the leftovers are gone', async () => !(await files()).some((file) => file.includes('left')))
-    expect(await files()).toHaveLength(2)
+    await until('the leftovers are gone', async () => (await files()).length <= 1)
     expect(await files()).toContain(`${(await disks.take(owner, 1)).disk.name}.img`)
     await disks.close()
   })
