@@ -90,7 +90,7 @@ export class Market {
     this.#url = `http://127.0.0.1:${ports.edge}`
     const state = join(folder, 'state')
     this.#boxes = own ? null : new BoxWatch(join(state, 'boxes'))
-    this.driver = own ? dockerDriver({ socket: own.socket, bindAddress: '127.0.0.1' }) : boxDriver({ root: join(state, 'boxes') })
+    this.driver = own ? dockerDriver({ socket: own.socket, bindAddress: '127.0.0.1', tidies: false }) : boxDriver({ root: join(state, 'boxes') })
     const image = own?.image ?? 'compute-workspace:box'
     const vars = { ...keys.vars, ENVIRONMENT: 'development', NETUID: '27', DEFAULT_IMAGE: image, DATABASE_URL: taps.database.url }
     this.#flags = {

@@ -67,7 +67,26 @@ describe('leftovers', () => {
     await until('the spare is there', async () => (await readdir(folder)).filter((file) => file.endsWith('.dev')).length === 2)
     looking.resolve()
     await until('the leftovers are gone', async () => (await files()).length <= 1)
-    expect(await files()).toContain(`${(await disks.take(owner, 1)).disk.name}.img`)
+    expect(await files()).toHaveLength(1)
+    await disks.close()
+  })
+
+  test('a spare that somebody took away is made anew', async () => {
+    const made: string[] = []
+    const engine = { info: async () => ({ DockerRootDir: root }), removeVolume: async () => true } as unknown as Engine
+    const tool: Tool = async (name, argv) => {
+      if (name === 'mkfs.ext4') made.push(argv.at(-1) ?? '')
+      return name === 'losetup' && argv.includes('--show') ? '/dev/null' : ''
+    }
+    const disks = new Disks(engine, tool, { prefix: 'test', spares: true })
+    const owner = { edge: 'edge', hotkey: 'hotkey', install: 'install' }
+    const first = await disks.take(owner, 1)
+    first.settle('used')
+    await until('there is a spare', async () => (await readdir(dirname(first.disk.device))).filter((file) => file.endsWith('.dev')).length === 2)
+    await rm(made[1] ?? '')
+    const second = await disks.take(owner, 1)
+    expect(made).toHaveLength(3)
+    expect(made[2]).toContain(second.disk.name)
     await disks.close()
   })
 })

@@ -5,7 +5,7 @@ import { reason } from '../../core/mistake.ts'
 import { DriverError, type Owner } from '../../core/ports.ts'
 import type { Engine, Row } from './client.ts'
 import { clip } from './errors.ts'
-import { attach, destroy, detachStale, format, taken } from './image.ts'
+import { attach, destroy, detachStale, format, isWhole, taken } from './image.ts'
 import { ofOwner } from './labels.ts'
 import type { Tool } from './tool.ts'
 
@@ -68,7 +68,7 @@ export class Disks {
       this.#spares.delete(key)
       this.#leased.add(spare.name)
     }
-    const disk = fits ? spare : await this.#make(owner, sizeOf(gb))
+    const disk = fits && (await this.#isThere(spare)) ? spare : await this.#make(owner, sizeOf(gb))
     const settle: DiskLease['settle'] = (outcome) => {
       this.#leased.delete(disk.name)
       if (outcome === 'free') this.#behind(this.#erase(disk.name))
@@ -133,6 +133,13 @@ export class Disks {
     this.#spares.clear()
     for (const { name } of spares) this.#behind(this.#erase(name))
     while (this.#work.size > 0) await Promise.all(this.#work)
+  }
+
+  /** Nobody keeps the files of a spare but us: a start must not fail because somebody took them away. */
+  async #isThere({ name, device }: Disk): Promise<boolean> {
+    const whole = await isWhole((await this.#pathsOf(name)).image, device)
+    if (!whole) this.#leased.delete(name)
+    return whole
   }
 
   async #make(owner: Owner, gb: number): Promise<Disk> {

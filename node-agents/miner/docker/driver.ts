@@ -65,6 +65,8 @@ export type DockerOptions = Partial<NetworkSettings> & {
   bindAddress: string
   /** Resolvers of the containers; public ones, because private addresses are closed to them. */
   dns?: readonly string[]
+  /** False for who only looks on beside the agent of the same owner: what that keeps ready would pass for a leftover. */
+  tidies?: boolean
   /** Ways to bound what a container writes that may be used; default: quotas alone. */
   ways?: readonly Way[]
   /** Runs programs of this host; default: it does. */
@@ -87,8 +89,10 @@ export function dockerDriver(o: DockerOptions): Driver {
   const list = async (owner: Owner, signal?: AbortSignal) => {
     await disks.mend(owner, signal)
     const rows = await engine.list({}, signal)
-    networks.tidy(owner, rows)
-    disks.tidy(owner, rows)
+    if (o.tidies ?? true) {
+      networks.tidy(owner, rows)
+      disks.tidy(owner, rows)
+    }
     return inventoryOf(owner, await withOom(engine, owner, rows, signal))
   }
   return {

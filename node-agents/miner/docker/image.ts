@@ -52,6 +52,13 @@ export async function destroy(tool: Tool, image: string, link: string): Promise<
   for (const path of [`${link}.new`, link, image]) await rm(path, { force: true })
 }
 
+/** Whether the file is there and the link leads to a device. */
+export const isWhole = (image: string, link: string) =>
+  Promise.all([image, link].map((path) => stat(path))).then(
+    () => true,
+    () => false, // whatever is wrong with it: another one is made
+  )
+
 /** Megabytes of the host's disk it takes. */
 export const taken = async (image: string) => Math.ceil(((await stat(image)).blocks * 512) / MB)
 
