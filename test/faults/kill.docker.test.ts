@@ -6,8 +6,8 @@ import { Market } from './market.ts'
 import { engineSteps } from './steps.ts'
 import { Walk } from './walk.ts'
 
-/** Networks an agent may keep ready. */
-const SPARES = 1
+/** As many as an agent keeps ready: twice what it makes ahead. */
+const SPARES = 4
 
 const engine = await OwnEngine.open()
 afterAll(() => engine?.close(), 120_000)
