@@ -5,11 +5,11 @@ export const PROTOCOL_OLDEST = 1
 /** Agents from this protocol on pause, restart and rekey; an older one is never asked to. */
 export const PROTOCOL_OF_ACTS = 2
 
-/** Version integer announced on chain and in W&B; today's filters there accept 183 and above. */
+/** Version integer announced on chain (axon, prometheus, weights) and in W&B; today's filters there accept 183 and above. */
 export const VERSION_INT = 183
 
 /** Longest request bodies, in bytes. */
-export const BODY_LIMIT = { client: 64 * 1024, agent: 256 * 1024 } as const
+export const BODY_LIMIT = { client: 64 * 1024, agent: 256 * 1024, snapshot: 2 * 1024 * 1024 } as const
 
 /** Deadlines of a placement, in milliseconds (DESIGN §4): they are about progress, not about patience. */
 export const DEADLINE_MS = {

@@ -1,5 +1,7 @@
 import type { FailureCode, HostFacts, Limits, registered, Registration, Report } from '../../schema/index.ts'
 import type * as z from 'zod'
+import type { Axon, Block, ChainStatus, EpochState, Hyperparameters, Metagraph, Receipt, Served, WeightRow, WeightsCall } from './chain/types.ts'
+import type { Hotkey } from './hotkey.ts'
 
 /**
  * Every outside thing an agent touches, on one page. Each has one real implementation; the SDK behind it
@@ -125,4 +127,54 @@ export interface Control {
   register(body: Registration, signal: AbortSignal): Promise<z.infer<typeof registered>>
   /** Carries the report up; resolves with the wish, a compact JWS. */
   sync(body: Report, signal: AbortSignal): Promise<string>
+}
+
+/** Which block a reading is of: its hash. Left out: the best block now. */
+type At = string | undefined
+
+/**
+ * The chain, over one of several endpoints. Every method rejects with a `ChainError` (`core/chain/errors.ts`), which says what to
+ * do, or with an AbortError. Reads never guess: what the runtime does not have is read from its storage, or refused.
+ */
+export interface Chain {
+  /** Connects and stays connected, from endpoint to endpoint, until the signal fires. Only then the other methods work. */
+  run(signal: AbortSignal): Promise<void>
+  status(): ChainStatus
+  /** Resolves when connected. */
+  ready(signal: AbortSignal): Promise<void>
+  /** Every new best block, and every newly finalized one; after a reconnection the numbers may leap. @returns how to stop listening */
+  onHead(heard: (block: Block) => void): () => void
+  onFinalized(heard: (block: Block) => void): () => void
+
+  /** The hash of a block of the best chain; null: not there yet. */
+  hashAt(number: number): Promise<string | null>
+  /** Time of a block, ms since 1970. */
+  timestampMs(at?: At): Promise<number>
+  /** Null: there is no such subnet. */
+  metagraph(netuid: number, at?: At): Promise<Metagraph | null>
+  hyperparameters(netuid: number, at?: At): Promise<Hyperparameters>
+  epoch(netuid: number, at?: At): Promise<EpochState>
+  /** Null: not registered there. */
+  uidOf(netuid: number, hotkey: string, at?: At): Promise<number | null>
+  axon(netuid: number, hotkey: string, at?: At): Promise<Axon | null>
+  prometheus(netuid: number, hotkey: string, at?: At): Promise<Served | null>
+  weights(netuid: number, mechanism: number, uid: number, at?: At): Promise<WeightRow>
+  /** Rows of all that set weights. */
+  weightMatrix(netuid: number, mechanism: number, at?: At): Promise<Map<number, WeightRow>>
+  /** Block of the last weights set or committed under this mechanism. */
+  lastUpdate(netuid: number, mechanism: number, uid: number, at?: At): Promise<number>
+  /** Free balance in rao. */
+  balance(address: string, at?: At): Promise<bigint>
+
+  serveAxon(by: Hotkey, call: { netuid: number } & Pick<Axon, 'ip' | 'port' | 'version'>): Promise<Receipt>
+  servePrometheus(by: Hotkey, call: { netuid: number } & Pick<Served, 'ip' | 'port' | 'version'>): Promise<Receipt>
+  /** In the open. Refused `CommitRevealEnabled` where the subnet wants commitments. */
+  setWeights(by: Hotkey, call: WeightsCall): Promise<Receipt>
+  /** Hash commitment; keep `salt` and reveal it in the epoch after `revealPeriodEpochs`. */
+  commitWeights(by: Hotkey, call: WeightsCall, salt: number[]): Promise<Receipt>
+  revealWeights(by: Hotkey, call: WeightsCall, salt: number[]): Promise<Receipt>
+  /** Encrypted to a drand round; the chain itself reveals it. `revealBlock`: expected; read the weights back after it. */
+  commitTimelocked(by: Hotkey, call: WeightsCall): Promise<Receipt & { round: number; revealBlock: number }>
+  /** By a coldkey, which pays. Only tools and tests hold one; no agent does. */
+  register(by: Hotkey, call: { netuid: number; hotkey: string }): Promise<Receipt>
 }

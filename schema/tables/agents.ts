@@ -15,6 +15,9 @@ export const agents = sqliteTable('agents', {
   standing: text({ enum: AGENT_STANDINGS }).notNull().default('active'),
   source: text({ enum: ['allow', 'snapshot'] }).notNull(),
   uid: integer(),
+  coldkey: text(),
+  /** Why it drains: a person said so, or the chain does not know it any more. Null: it does not drain. */
+  drainedBy: text({ enum: ['operator', 'chain'] }),
   changedAt: ms().notNull(),
 })
 
