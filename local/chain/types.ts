@@ -46,3 +46,35 @@ export type Pallet = {
   /** Runtime APIs: "Api.method" → answer in `Value` form, encoded by the declared output. Reads only. */
   apis?: Record<string, (ctx: Context, ...args: Value[]) => Value>
 }
+
+/** A pallet as declared; the lists are text in the grammar of scale/text.ts. */
+export type PalletText = {
+  index: number
+  /** Rust crate, such as "pallet_subtensor": first part of the paths of its types. */
+  path: string
+  storage?: string
+  calls?: string
+  events?: string
+  errors?: string
+  constants?: string
+  /** Names of the calls that are Pays::No, separated by spaces; "*" for all. */
+  free?: string
+}
+
+/** What one folder adds to the development chain. */
+export type Part = {
+  /** In the grammar of scale/text.ts. */
+  types: string
+  /** By metadata name. The order over all parts is that of the indices. */
+  pallets: Record<string, PalletText>
+  /** By name of the runtime API. */
+  apis: Record<string, { version: number; methods: string }>
+  code: Pallet[]
+  /** Fills the state of block 0. */
+  genesis: (ctx: Context) => void
+  /**
+   * Controls for tests, each served as JSON-RPC "dev_<name>" with one object of parameters (JSON: wide integers as decimal text).
+   * What one writes is part of the next block. Throws a Mistake for parameters that make no sense.
+   */
+  dev: Record<string, (ctx: Context, params: Record<string, Value>) => Value>
+}
