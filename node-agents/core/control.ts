@@ -1,4 +1,15 @@
-import { problemBody, type ProblemCode, registered, type Registration, type Report, syncReply, takenOver, type Takeover } from '../../schema/index.ts'
+import {
+  problemBody,
+  type ProblemCode,
+  registered,
+  type Registration,
+  type Report,
+  type Snapshot,
+  snapshotTaken,
+  syncReply,
+  takenOver,
+  type Takeover,
+} from '../../schema/index.ts'
 import * as z from 'zod'
 import { reason } from './mistake.ts'
 import type { Clock, Control } from './ports.ts'
@@ -92,6 +103,10 @@ export class HttpControl implements Control {
 
   async sync(body: Report, signal: AbortSignal): Promise<string> {
     return (await this.#call({ method: 'POST', path: '/agent/sync', body, signed: true }, syncReply, signal)).wish
+  }
+
+  snapshot(body: Snapshot, signal: AbortSignal) {
+    return this.#call({ method: 'POST', path: '/validator/metagraph', body, signed: true }, snapshotTaken, signal)
   }
 
   /** Binds this hotkey to another install. `from` must speak for it now; with `install` itself as `from` nothing changes. */

@@ -1,4 +1,4 @@
-import type { FailureCode, HostFacts, Limits, registered, Registration, Report } from '../../schema/index.ts'
+import type { FailureCode, HostFacts, Limits, registered, Registration, Report, Snapshot, SnapshotTaken } from '../../schema/index.ts'
 import type * as z from 'zod'
 import type { Axon, Block, ChainStatus, EpochState, Hyperparameters, Metagraph, Receipt, Served, WeightRow, WeightsCall } from './chain/types.ts'
 import type { Hotkey } from './hotkey.ts'
@@ -127,6 +127,8 @@ export interface Control {
   register(body: Registration, signal: AbortSignal): Promise<z.infer<typeof registered>>
   /** Carries the report up; resolves with the wish, a compact JWS. */
   sync(body: Report, signal: AbortSignal): Promise<string>
+  /** What the chain says of the subnet, from a validator that the edge trusts. */
+  snapshot(body: Snapshot, signal: AbortSignal): Promise<SnapshotTaken>
 }
 
 /** Which block a reading is of: its hash. Left out: the best block now. */

@@ -54,6 +54,7 @@ async function idle(ms: number, each: (sync: Sync, path: string, clock: HandCloc
     identity: () => asked('identity', () => edge.identity()),
     register: () => asked('register', async () => ({ protocol: PROTOCOL, epoch: 1, server_time_ms: clock.wallMs() })),
     sync: () => asked('sync', () => edge.signWish(hotkey, state.install)),
+    snapshot: () => Promise.reject(new Error('a miner sends no snapshots')),
   }
   const nothing: News = { allocations: [], unexplained: [], foreign: 0, engine: { ok: true, message: '' } }
   const facts = hostFacts(hotkey, 8, 'NVIDIA H200')
