@@ -23,6 +23,7 @@ CREATE TABLE `snapshots` (
 	`uids` integer NOT NULL,
 	`state` text NOT NULL,
 	`detail` text NOT NULL,
+	`token` text,
 	`first_at` integer NOT NULL,
 	`agreed_at` integer,
 	`applied_at` integer
@@ -32,4 +33,5 @@ CREATE INDEX `snapshots_block` ON `snapshots` (`block`);--> statement-breakpoint
 CREATE INDEX `snapshots_state` ON `snapshots` (`state`,`block`);--> statement-breakpoint
 ALTER TABLE `agents` ADD `coldkey` text;--> statement-breakpoint
 ALTER TABLE `agents` ADD `drained_by` text;--> statement-breakpoint
+CREATE INDEX `agents_present` ON `agents` (`hotkey`) WHERE uid IS NOT NULL OR source = 'allow';--> statement-breakpoint
 UPDATE `agents` SET `drained_by` = 'operator' WHERE `standing` = 'draining';

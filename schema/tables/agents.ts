@@ -9,17 +9,27 @@ export const ONLINE = ['online', 'suspect', 'unreachable'] as const
 export type Online = (typeof ONLINE)[number]
 
 /** Who may act, and as what. Written by `admin allow` in development, by metagraph snapshots elsewhere. */
-export const agents = sqliteTable('agents', {
-  hotkey: text().primaryKey(),
-  role: text({ enum: ROLES }).notNull(),
-  standing: text({ enum: AGENT_STANDINGS }).notNull().default('active'),
-  source: text({ enum: ['allow', 'snapshot'] }).notNull(),
-  uid: integer(),
-  coldkey: text(),
-  /** Why it drains: a person said so, or the chain does not know it any more. Null: it does not drain. */
-  drainedBy: text({ enum: ['operator', 'chain'] }),
-  changedAt: ms().notNull(),
-})
+export const agents = sqliteTable(
+  'agents',
+  {
+    hotkey: text().primaryKey(),
+    role: text({ enum: ROLES }).notNull(),
+    standing: text({ enum: AGENT_STANDINGS }).notNull().default('active'),
+    source: text({ enum: ['allow', 'snapshot'] }).notNull(),
+    /** On the subnet, as the last applied snapshot has it. Null: the chain does not know it, or nobody asked the chain. */
+    uid: integer(),
+    coldkey: text(),
+    /** Why it drains: a person said so (which also outlives a removal), or the chain. Null: it does not drain. */
+    drainedBy: text({ enum: ['operator', 'chain'] }),
+    changedAt: ms().notNull(),
+  },
+  // Hotkeys that were here once stay for ever; a snapshot must not read them all.
+  (t) => [
+    index('agents_present')
+      .on(t.hotkey)
+      .where(sql`uid IS NOT NULL OR source = 'allow'`),
+  ],
+)
 
 /** One row a registered miner: its install, the last report taken, and what its host offers. */
 export const miners = sqliteTable(

@@ -2,6 +2,9 @@ import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { SNAPSHOT_OUTCOMES, SNAPSHOT_STATES, type SnapshotNeuron } from '../snapshot.ts'
 import { ms } from './columns.ts'
 
+/** `seen`: changes that were new with this snapshot, of so many `known` agents; `counts`: what changed, by kind; `hotkeys`: the first 20 of them. */
+export type RoleChanges = { seen: number; known: number; counts: Record<string, number>; hotkeys: string[] }
+
 /** What trusted validators say the chain says, one row for each different content. Old rows are pruned. */
 export const snapshots = sqliteTable(
   'snapshots',
@@ -14,11 +17,14 @@ export const snapshots = sqliteTable(
     /** Of the block, by the chain's clock. */
     chainAt: ms().notNull(),
     ownerHotkey: text(),
+    /** Kept of the one that is applied and of one that is held: whoever sends a snapshot brings them, so no other needs them. */
     neurons: text({ mode: 'json' }).$type<SnapshotNeuron[]>().notNull(),
     uids: integer().notNull(),
     state: text({ enum: SNAPSHOT_STATES }).notNull(),
-    /** Why it is held, or what it changed: for people. */
-    detail: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    /** What it changed, or would change if it is held: for people. */
+    detail: text({ mode: 'json' }).$type<RoleChanges>().notNull(),
+    /** Random per decision: later statements of its batch are guarded by it. */
+    token: text(),
     firstAt: ms().notNull(),
     /** When the majority had said so; null: it has not. */
     agreedAt: ms(),
