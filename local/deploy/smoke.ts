@@ -2,7 +2,7 @@ import { calculateJwkThumbprint } from 'jose'
 import * as z from 'zod'
 import { edgeIdentity, problemBody } from '../../schema/index.ts'
 import { reason } from '../../node-agents/core/mistake.ts'
-import { acceptIdentity } from '../../node-agents/miner/identity.ts'
+import { acceptIdentity } from '../../node-agents/core/identity.ts'
 
 export type Finding = { name: string; ok: boolean; detail: string }
 export type SmokeOptions = {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { readJson, writeAtomic } from '../../node-agents/core/files.ts'
 import { errno, Mistake, reason } from '../../node-agents/core/mistake.ts'
-import { lockState } from '../../node-agents/miner/lock.ts'
+import { lockState } from '../../node-agents/core/lock.ts'
 import { makeKeys } from '../edge/keys.ts'
 
 const keys = z.object({

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type * as z from 'zod'
 import { errno, Mistake, reason } from './mistake.ts'
@@ -56,4 +56,9 @@ export async function readJson<T extends z.ZodType>(path: string, shape: T, fix:
   } catch (error) {
     throw new Mistake(`${path} is damaged. ${fix}`, error)
   }
+}
+
+/** Makes the state directory of an agent, for its owner only, unless it is there. */
+export async function makeStateDir(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
 }

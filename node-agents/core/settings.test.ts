@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { SETTINGS, toConfig } from '../miner/config.ts'
+import { SETTINGS } from '../miner/config.ts'
+import { toConfig } from './common-settings.ts'
 import { buildCommand, readSettings } from './settings.ts'
 
 const PIN = 'A'.repeat(43)

@@ -1,20 +1,23 @@
 import { realClock } from '../core/clock.ts'
+import { toConfig } from '../core/common-settings.ts'
+import { makeStateDir } from '../core/files.ts'
 import { loadHotkey } from '../core/hotkey.ts'
 import { Cleanup, live, type Loop } from '../core/life.ts'
+import { lockState } from '../core/lock.ts'
 import { type Log, makeLog } from '../core/log.ts'
 import { Mistake } from '../core/mistake.ts'
 import type { Driver } from '../core/ports.ts'
 import { buildCommand, readSettings } from '../core/settings.ts'
 import { makeSigner } from '../core/signer.ts'
+import { openSocket } from '../core/socket.ts'
 import { wakeLoop } from '../core/wake.ts'
 import { type Agent, assemble } from './assemble.ts'
 import { listOfCommands, runCommand } from './commands/index.ts'
-import { type MinerConfig, SETTINGS, toConfig } from './config.ts'
-import { lockState } from './lock.ts'
+import { type MinerConfig, SETTINGS } from './config.ts'
 import { prepullLoop } from './prepull.ts'
 import { reconcileLoop } from './reconcile.ts'
-import { openSocket, type Operator } from './socket.ts'
-import { makeStateDir, openState } from './state.ts'
+import { type Operator, routesOf } from './operator.ts'
+import { openState } from './state.ts'
 import { statusOf } from './status.ts'
 import { watchLoop } from './watch.ts'
 
@@ -51,7 +54,7 @@ export async function runMiner(config: MinerConfig, driver: Driver, signal: Abor
     cleanup.defer('workers', () => agent.workers.idle())
     cleanup.defer('work', () => stop.abort())
     const operator = operatorOf(agent, signer.address, config.edge.url)
-    cleanup.defer('control socket', await opened('the control socket', openSocket(config.state, operator, log), log))
+    cleanup.defer('control socket', await opened('the control socket', openSocket(config.state, routesOf(operator), log), log))
     if (config.metrics) cleanup.defer('metrics', await opened('--metrics', metrics(agent, signer.address, config.metrics, log), log))
     await agent.hold.restore()
     if (state.edge()) agent.met.open()

@@ -1,7 +1,7 @@
 import { ControlError } from '../core/control.ts'
 import { reason } from '../core/mistake.ts'
 import type { Clock } from '../core/ports.ts'
-import { NotTheEdge } from './identity.ts'
+import { NotTheEdge } from '../core/identity.ts'
 import { WishRefused } from './wish.ts'
 
 export type Refusal = { code: string; message: string; atMs: number }

@@ -4,7 +4,7 @@ import type { Log } from '../core/log.ts'
 import { Mistake } from '../core/mistake.ts'
 import type { Clock, Control } from '../core/ports.ts'
 import { VERSION } from '../core/version.ts'
-import { acceptIdentity, type KnownEdge, OtherEdge } from './identity.ts'
+import { acceptIdentity, type KnownEdge, OtherEdge } from '../core/identity.ts'
 import type { State } from './state.ts'
 
 /** How long the first facts may take before a known miner syncs without them. */

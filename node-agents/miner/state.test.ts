@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { keyOf } from './key.ts'
-import { lockState } from './lock.ts'
+import { lockState } from '../core/lock.ts'
 import { openSeq } from './seq.ts'
 import { openState } from './state.ts'
 
@@ -157,7 +157,7 @@ describe('numbers of reports', () => {
 
 describe('the lock', () => {
   it('names the process that holds it, and is free when that was killed', async () => {
-    const script = `import { lockState } from ${JSON.stringify(new URL('lock.ts', import.meta.url))}
+    const script = `import { lockState } from ${JSON.stringify(new URL('../core/lock.ts', import.meta.url))}
       await lockState(${JSON.stringify(dir)}); console.log('held'); setInterval(() => {}, 1000)`
     const other = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
     await once(other.stdout, 'data')

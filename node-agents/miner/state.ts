@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { installId, makeId } from '../../schema/index.ts'
 import { readIfThere, readJson, removeHalfWritten, writeAtomic } from '../core/files.ts'
 import type { Container } from '../core/ports.ts'
-import { knownEdge, type KnownEdge } from './identity.ts'
+import { knownEdge, type KnownEdge } from '../core/identity.ts'
 import { Memory } from './memory.ts'
 import { openSeq, type Seq } from './seq.ts'
 
@@ -63,8 +63,4 @@ export async function becomeInstall(dir: string, identity: z.infer<typeof identi
   await memory.adopt(containers)
   await rm(join(dir, 'wish.jws'), { force: true })
   await writeAtomic(join(dir, 'identity.json'), JSON.stringify(identity))
-}
-
-export async function makeStateDir(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
 }

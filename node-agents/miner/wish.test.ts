@@ -3,7 +3,7 @@ import { CompactSign, generateKeyPair } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeHotkey, JWS_TYPE, makeId, PROTOCOL } from '../../schema/index.ts'
 import { FakeEdge } from '../../test/support/fake-edge.ts'
-import { acceptIdentity, type KnownEdge } from './identity.ts'
+import { acceptIdentity, type KnownEdge } from '../core/identity.ts'
 import { verifyWish } from './wish.ts'
 
 const hotkey = encodeHotkey(randomBytes(32))

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { allocationId, JWS_TYPE, PROTOCOL, traceId, wish, wishEntry, type WishEntry } from '../../schema/index.ts'
 import { reason } from '../core/mistake.ts'
-import { openJws, type KnownEdge } from './identity.ts'
+import { openJws, type KnownEdge } from '../core/identity.ts'
 import { type Key, keyOf } from './key.ts'
 
 /** An entry this agent does not understand. It is answered, never executed, and nothing of it is removed. */

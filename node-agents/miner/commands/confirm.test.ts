@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeLog } from '../../core/log.ts'
+import { openSocket } from '../../core/socket.ts'
 import { VERSION } from '../../core/version.ts'
 import type { Key } from '../key.ts'
-import { openSocket } from '../socket.ts'
+import { routesOf } from '../operator.ts'
 import type { AgentStatus } from '../status.ts'
 import { runCommand } from './index.ts'
 
@@ -59,7 +60,7 @@ test('--all means those that were there when it was said, not what became unexpl
       return keys
     },
   }
-  closing.push(await openSocket(state, operator, makeLog('fatal', 'test')))
+  closing.push(await openSocket(state, routesOf(operator), makeLog('fatal', 'test')))
   expect(await compute('confirm', '--all', '--yes')).toEqual({ code: 0, out: `confirmed, they go now: ${A}, ${B}` })
   expect(heard).toEqual([[A, B]])
 })

@@ -1,9 +1,9 @@
 import { Mistake } from '../../core/mistake.ts'
 import { buildCommand, readSettings } from '../../core/settings.ts'
 import { SETTINGS } from '../config.ts'
-import { confirmed } from '../socket.ts'
+import { confirmed } from '../operator.ts'
 import { agentStatus, type AgentStatus } from '../status.ts'
-import { askAgent } from './ask.ts'
+import { askAgent } from '../../core/ask.ts'
 import type { Hands } from './index.ts'
 
 const WANTED = { state: SETTINGS.state }

@@ -1,5 +1,6 @@
+import { toConfig } from '../../core/common-settings.ts'
 import { buildCommand, readSettings } from '../../core/settings.ts'
-import { CHECK_SETTINGS, toConfig } from '../config.ts'
+import { CHECK_SETTINGS } from '../config.ts'
 import type { Hands } from './index.ts'
 
 /** `compute miner doctor …`: the flags of the agent, none of them needed; what is no flag of the agent is the doctor's own. */

@@ -6,9 +6,10 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { computeMiner } from '../../../test/support/compute-miner.ts'
 import { MemoryEngine } from '../../../test/support/driver.ts'
+import { toConfig } from '../../core/common-settings.ts'
 import { generateHotkey } from '../../core/hotkey.ts'
 import { readSettings, buildCommand } from '../../core/settings.ts'
-import { SETTINGS, toConfig } from '../config.ts'
+import { SETTINGS } from '../config.ts'
 import { flags, quoted } from './install.ts'
 
 const systemd = (() => {

@@ -1,9 +1,10 @@
 import { realpath, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { toConfig } from '../../core/common-settings.ts'
 import { loadHotkey } from '../../core/hotkey.ts'
 import { errno, Mistake } from '../../core/mistake.ts'
 import { buildCommand, readSettings } from '../../core/settings.ts'
-import { type MinerConfig, SETTINGS, toConfig } from '../config.ts'
+import { type MinerConfig, SETTINGS } from '../config.ts'
 import type { Hands } from './index.ts'
 
 const NAME = 'compute-miner'

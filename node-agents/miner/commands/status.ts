@@ -1,7 +1,7 @@
 import { buildCommand, readSettings } from '../../core/settings.ts'
 import { SETTINGS } from '../config.ts'
 import { agentStatus, type AgentStatus } from '../status.ts'
-import { askAgent } from './ask.ts'
+import { askAgent } from '../../core/ask.ts'
 import type { Hands } from './index.ts'
 
 const WANTED = { state: SETTINGS.state }

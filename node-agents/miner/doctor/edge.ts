@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { realClock } from '../../core/clock.ts'
 import { ControlError, EdgeClock, HttpControl } from '../../core/control.ts'
 import { reason } from '../../core/mistake.ts'
+import type { Registration } from '../../core/registration.ts'
 import type { Signer } from '../../core/signer.ts'
-import type { Registration } from '../config.ts'
-import { acceptIdentity } from '../identity.ts'
+import { acceptIdentity } from '../../core/identity.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
 
 const OFFSET_MS = 1000

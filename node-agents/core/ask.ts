@@ -1,9 +1,9 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import * as z from 'zod'
-import { errno, Mistake } from '../../core/mistake.ts'
-import { VERSION } from '../../core/version.ts'
-import { socketPath } from '../socket.ts'
+import { errno, Mistake } from './mistake.ts'
+import { VERSION } from './version.ts'
+import { socketPath } from './socket.ts'
 
 const TIMEOUT_MS = 10_000
 

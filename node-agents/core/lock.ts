@@ -1,7 +1,7 @@
 import { open, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { errno, Mistake } from '../core/mistake.ts'
+import { errno, Mistake } from './mistake.ts'
 
 /** SQLite's result code when somebody else holds the lock. */
 const BUSY = 5

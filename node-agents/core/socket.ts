@@ -3,18 +3,14 @@ import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import * as z from 'zod'
-import type { Log } from '../core/log.ts'
-import { reason } from '../core/mistake.ts'
-import type { Key } from './key.ts'
-import type { AgentStatus } from './status.ts'
+import type { Log } from './log.ts'
+import { Mistake, reason } from './mistake.ts'
 
-/** What the operator of this host may ask of a running agent. */
-export type Operator = {
-  status(): AgentStatus
-  /** Lets unexplained containers go. @returns those it was about */
-  confirm(keys: Key[]): Key[]
-}
+/**
+ * What the operator of this host may ask of a running agent: by route, such as "GET /status", what is answered to the JSON that was
+ * sent (undefined: none). A `Mistake` is the asker's.
+ */
+export type Routes = Record<string, (body: unknown) => unknown>
 
 /** The kernel takes 107 bytes, and a name of our own is added while it is made. */
 const MAX_PATH = 100
@@ -23,10 +19,6 @@ const SOCKET = 'control.sock'
 /** Where the socket is when the state directory's own path is too long for one. */
 const POINTER = 'control.path'
 const FOLDER = 'compute-'
-
-const key = z.custom<Key>((v) => typeof v === 'string' && /^al_[0-9a-z]{26}\/[1-9][0-9]*$/.test(v), 'an allocation and its incarnation, such as al_01k…/1')
-export const confirmInput = z.strictObject({ keys: z.array(key).min(1).max(256) })
-export const confirmed = z.object({ keys: z.array(key) })
 
 /** Where the agent of a state directory listens. */
 export async function socketPath(state: string): Promise<string> {
@@ -52,10 +44,10 @@ async function elsewhere(state: string): Promise<string> {
  * directory, so a socket that is there is a dead agent's, and is replaced.
  * @returns a function that closes it
  */
-export async function openSocket(state: string, operator: Operator, log: Log): Promise<() => Promise<void>> {
+export async function openSocket(state: string, routes: Routes, log: Log): Promise<() => Promise<void>> {
   const folder = fits(join(state, SOCKET)) ? state : await elsewhere(state)
   const path = join(folder, SOCKET)
-  const server = createServer((request, response) => void serve(operator, request, response, log))
+  const server = createServer((request, response) => void serve(routes, request, response, log))
   server.requestTimeout = 10_000
   await listen(server, path)
   return async () => {
@@ -76,16 +68,16 @@ async function listen(server: Server, path: string): Promise<void> {
   await rename(fresh, path)
 }
 
-async function serve(operator: Operator, request: IncomingMessage, response: ServerResponse, log: Log): Promise<void> {
+async function serve(routes: Routes, request: IncomingMessage, response: ServerResponse, log: Log): Promise<void> {
   const answer = (status: number, body: unknown) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   try {
-    const route = `${request.method} ${request.url}`
-    if (route === 'GET /status') return void answer(200, operator.status())
-    if (route !== 'POST /confirm') return void answer(404, { detail: `nothing is at ${route}` })
-    const input = confirmInput.safeParse(JSON.parse(await bodyOf(request)))
-    if (!input.success) return void answer(400, { detail: z.prettifyError(input.error) })
-    answer(200, { keys: operator.confirm(input.data.keys) })
+    const name = `${request.method} ${request.url}`
+    const route = Object.hasOwn(routes, name) ? routes[name] : undefined
+    if (!route) return void answer(404, { detail: `nothing is at ${name}` })
+    const text = await bodyOf(request)
+    answer(200, route(text === '' ? undefined : JSON.parse(text)))
   } catch (error) {
+    if (error instanceof Mistake) return void answer(400, { detail: error.message })
     log.error({ err: error }, 'the control socket failed')
     if (!response.headersSent) answer(500, { detail: reason(error) })
   }
