@@ -89,8 +89,8 @@ async function opened(name: string, open: Promise<() => Promise<void>>, log: Log
 }
 
 async function metrics(agent: Agent, hotkey: string, at: { host: string; port: number }, log: Log): Promise<() => Promise<void>> {
-  const { makeRegistry, serveMetrics } = await import('./metrics.ts')
-  return serveMetrics(await makeRegistry(agent, hotkey), at, log)
+  const [{ registryOf }, { serveMetrics }] = await Promise.all([import('./metrics.ts'), import('../core/metrics.ts')])
+  return serveMetrics(await registryOf(agent, hotkey), at, log)
 }
 
 export type MakeDriver = (config: MinerConfig) => Promise<Driver> | Driver

@@ -1,14 +1,9 @@
-import { createServer } from 'node:http'
-import { isIPv6 } from 'node:net'
-import type { Counter, Gauge, Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import { PHASES, PROTOCOL } from '../../schema/index.ts'
-import type { Log } from '../core/log.ts'
+import { flag, makeRegistry, maybe, type Metric, type Sample } from '../core/metrics.ts'
 import { VERSION } from '../core/version.ts'
 import { news } from './agent.ts'
 import type { Agent } from './assemble.ts'
-
-type Kind = 'gauge' | 'counter' | 'histogram'
-type Metric = { kind: Kind; help: string; labels?: readonly string[] }
 
 /** Every metric of a miner agent by its name; units stand in the names. */
 export const METRICS = {
@@ -32,14 +27,10 @@ export const METRICS = {
 } as const satisfies Record<string, Metric>
 
 type Name = keyof typeof METRICS
-type Sample = { value: number; labels?: Record<string, string> }
 
 /** A pull takes minutes, everything else should take milliseconds. */
 const BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1200]
 const MB = 1024 * 1024
-
-const flag = (is: boolean): Sample[] => [{ value: Number(is) }]
-const maybe = (value: number | null | undefined): Sample[] => (value === null || value === undefined ? [] : [{ value }])
 
 /** What each metric is now. A histogram is not here: it is fed as things happen. */
 function samples(agent: Agent, hotkey: string): Record<Exclude<Name, 'compute_miner_step_seconds'>, () => Sample[]> {
@@ -64,58 +55,12 @@ function samples(agent: Agent, hotkey: string): Record<Exclude<Name, 'compute_mi
 }
 
 /** The registry of one agent. The library is loaded only by those who want metrics. */
-export async function makeRegistry(agent: Agent, hotkey: string): Promise<Registry> {
-  const prometheus = await import('prom-client')
-  const registry = new prometheus.Registry()
-  const options = (name: Name) => {
-    const { help, labels = [] }: Metric = METRICS[name]
-    return { name, help, labelNames: [...labels], registers: [] }
-  }
-  for (const [name, now] of Object.entries(samples(agent, hotkey)) as [Exclude<Name, 'compute_miner_step_seconds'>, () => Sample[]][]) {
-    if (METRICS[name].kind === 'counter') {
-      const collect = function (this: Counter) {
-        this.reset()
-        for (const { labels = {}, value } of now()) this.inc(labels, value)
-      }
-      registry.registerMetric(new prometheus.Counter({ ...options(name), collect }))
-    } else {
-      const collect = function (this: Gauge) {
-        this.reset()
-        if (!('labels' in METRICS[name])) this.remove() // a reset one would say 0 where nothing is known
-        for (const { labels = {}, value } of now()) this.set(labels, value)
-      }
-      registry.registerMetric(new prometheus.Gauge({ ...options(name), collect }))
-    }
-  }
-  const steps = new prometheus.Histogram({ ...options('compute_miner_step_seconds'), buckets: BUCKETS_S })
-  registry.registerMetric(steps)
+export async function registryOf(agent: Agent, hotkey: string): Promise<Registry> {
+  const { compute_miner_step_seconds: step, ...read } = METRICS
+  const registry = await makeRegistry(read, samples(agent, hotkey))
+  const { Histogram } = await import('prom-client')
+  const name: Name = 'compute_miner_step_seconds'
+  const steps = new Histogram({ name, help: step.help, labelNames: [...step.labels], buckets: BUCKETS_S, registers: [registry] })
   agent.tools.onStep = ({ kind, outcome, seconds }) => steps.observe({ kind, outcome }, seconds)
   return registry
-}
-
-/**
- * Serves `GET /metrics`. Rejects when the address cannot be listened at.
- * @returns a function that ends it
- */
-export async function serveMetrics(registry: Registry, { host, port }: { host: string; port: number }, log: Log): Promise<() => Promise<void>> {
-  const server = createServer((request, response) => {
-    if (request.url !== '/metrics') return void response.writeHead(404).end()
-    registry.metrics().then(
-      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      (error: unknown) => {
-        log.error({ err: error }, 'metrics cannot be read')
-        response.writeHead(500).end()
-      },
-    )
-  })
-  server.requestTimeout = 10_000
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
-  })
-  log.info({ url: `http://${isIPv6(host) ? `[${host}]` : host}:${port}/metrics` }, 'metrics are served')
-  return async () => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  }
 }
