@@ -8,7 +8,10 @@ import { agentRoutes } from './routes/agent.ts'
 import { allocationRoutes } from './routes/allocations.ts'
 import { eventRoutes } from './routes/events.ts'
 import { marketRoutes } from './routes/market.ts'
+import { networkRoutes } from './routes/network.ts'
 import { opsRoutes } from './routes/ops.ts'
+import { snapshotRoutes } from './routes/snapshots.ts'
+import { validatorRoutes } from './routes/validator.ts'
 
 const base = router()
 base.onError(onError)
@@ -29,7 +32,10 @@ export const app = base
   .route('/', eventRoutes)
   .route('/', marketRoutes)
   .route('/', agentRoutes)
+  .route('/', validatorRoutes)
   .route('/', adminRoutes)
+  .route('/', snapshotRoutes)
+  .route('/', networkRoutes)
   .route('/', opsRoutes)
 
 app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Compute subnet: edge', version: '0.1.0', description: 'Rent GPUs of a Bittensor subnet.' } })

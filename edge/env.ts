@@ -24,10 +24,19 @@ const json = z.string().transform((s, ctx): unknown => {
   }
 })
 
+/** Far more than hold a permit on any subnet. */
+const MAX_TRUSTED = 64
+
 const settings = z.object({
   /** `production` refuses simulated GPUs and hosts without isolation. */
   ENVIRONMENT: z.enum(['development', 'production']),
   NETUID: z.coerce.number().int().nonnegative(),
+  /** Validators whose snapshots of the metagraph say who may act, comma-separated; may be empty. */
+  TRUSTED_VALIDATORS: z
+    .string()
+    .default('')
+    .transform((s) => [...new Set(s.split(',').map((part) => part.trim()))].filter((part) => part !== ''))
+    .pipe(z.array(hotkey).max(MAX_TRUSTED)),
   /** The image a client gets who names none. */
   DEFAULT_IMAGE: imageReference,
   /** The edge's own ss58 address: the receiver of every signed request. */

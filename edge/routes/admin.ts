@@ -17,7 +17,17 @@ const common = ['unauthorized', 'forbidden', 'rate_limited', 'invalid_request', 
 const bodies = ['malformed_request', 'unsupported_media_type', 'body_too_large'] as const
 const done = { 204: { description: 'Done' } }
 
-const agentView = z.object({ hotkey, role: z.enum(ROLES), standing: z.string(), source: z.string(), changed_at: z.iso.datetime() }).meta({ id: 'Agent' })
+const agentView = z
+  .object({
+    hotkey,
+    role: z.enum(ROLES),
+    standing: z.string(),
+    source: z.string(),
+    drained_by: z.string().nullable(),
+    uid: z.number().int().nullable().meta({ description: 'On the subnet; null: the chain was not asked, or does not know it' }),
+    changed_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Agent' })
 
 const brakeView = z
   .object({
@@ -59,7 +69,7 @@ const keyRevoke = createRoute({
 const allowCreate = createRoute({
   method: 'post',
   path: '/admin/allow',
-  summary: 'Let a hotkey act as miner or validator',
+  summary: 'Let a hotkey act; outside development only end its drain, as roles come from the chain',
   security,
   middleware: [bearer('admin'), atMost(BODY_LIMIT.client)] as const,
   request: jsonBody(z.strictObject({ hotkey, role: z.enum(ROLES) }).meta({ id: 'Allow' })),
@@ -148,11 +158,13 @@ export const adminRoutes = router()
     return c.body(null, 204)
   })
   .openapi(allowList, async (c) => {
-    const items = (await admitted(c.get('ctx'))).map(({ hotkey, role, standing, source, changedAt }) => ({
+    const items = (await admitted(c.get('ctx'))).map(({ hotkey, role, standing, source, drainedBy, uid, changedAt }) => ({
       hotkey,
       role,
       standing,
       source,
+      drained_by: drainedBy,
+      uid,
       changed_at: iso(changedAt),
     }))
     return c.json({ items }, 200)

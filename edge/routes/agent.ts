@@ -41,7 +41,7 @@ const registerRoute = createRoute({
   security,
   middleware: [atMost(BODY_LIMIT.agent), signed('miner'), current] as const,
   request: jsonBody(registration),
-  responses: { 200: json(registered, 'Registered'), ...problems(...signatures, ...bodies, 'agent_too_old', 'agent_conflict', 'refused_facts') },
+  responses: { 200: json(registered, 'Registered'), ...problems(...signatures, ...bodies, 'agent_too_old', 'agent_conflict', 'refused_facts', 'roles_stale') },
 })
 
 const syncRoute = createRoute({

@@ -66,7 +66,9 @@ function free({ gpu, hotkey }: Wanted, where: SQL, limit: number): SQL {
 /** Whether any admitted miner runs this image. */
 export async function isOffered(db: Db, image: string): Promise<boolean> {
   const rows = await retrying(() =>
-    db.all(sql`SELECT 1 FROM miner_images i JOIN agents a ON a.hotkey = i.hotkey WHERE a.standing = 'active' AND i.reference = ${image} LIMIT 1`),
+    db.all(
+      sql`SELECT 1 FROM miner_images i JOIN agents a ON a.hotkey = i.hotkey WHERE a.standing = 'active' AND a.role = 'miner' AND i.reference = ${image} LIMIT 1`,
+    ),
   )
   return rows.length > 0
 }
@@ -76,7 +78,7 @@ export async function offeredImages(db: Db): Promise<string[]> {
   const rows = await retrying(() =>
     db.all<{ reference: string }>(sql`
       SELECT i.reference AS reference FROM miner_images i JOIN agents a ON a.hotkey = i.hotkey
-      WHERE a.standing = 'active' GROUP BY i.reference ORDER BY count(*) DESC, i.reference LIMIT 20`),
+      WHERE a.standing = 'active' AND a.role = 'miner' GROUP BY i.reference ORDER BY count(*) DESC, i.reference LIMIT 20`),
   )
   return rows.map((r) => r.reference)
 }

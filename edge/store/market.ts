@@ -77,7 +77,7 @@ export async function miners(db: Db, q: { hotkey?: string | undefined; after?: s
         (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NULL) AS free,
         (SELECT json_group_array(DISTINCT g.model) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS models
       FROM miners m JOIN agents a ON a.hotkey = m.hotkey
-      WHERE a.standing <> 'removed' AND m.hotkey > ${q.after ?? ''} ${q.hotkey ? sql`AND m.hotkey = ${q.hotkey}` : sql``}
+      WHERE a.standing <> 'removed' AND a.role = 'miner' AND m.hotkey > ${q.after ?? ''} ${q.hotkey ? sql`AND m.hotkey = ${q.hotkey}` : sql``}
       ORDER BY m.hotkey LIMIT ${q.limit}`),
   )
 }

@@ -37,7 +37,12 @@ export async function numbers(db: Db, nowMs: number): Promise<Numbered[]> {
       SELECT 'allocations' AS name, ${shownState} AS label, count(*) AS value FROM allocations a WHERE a.ended_at IS NULL GROUP BY 2
       UNION ALL SELECT 'gpus', model, n FROM shown
       UNION ALL SELECT 'gpus_claimed', model, held FROM shown
-      UNION ALL SELECT 'miners', ${minerStatus}, count(*) FROM miners m JOIN agents g ON g.hotkey = m.hotkey WHERE g.standing <> 'removed' GROUP BY 2
+      UNION ALL SELECT 'miners', ${minerStatus}, count(*) FROM miners m JOIN agents g ON g.hotkey = m.hotkey WHERE g.standing <> 'removed' AND g.role = 'miner' GROUP BY 2
+      UNION ALL SELECT 'agents', role || ' ' || standing, count(*) FROM agents GROUP BY 2
+      UNION ALL SELECT 'snapshot_posts', outcome, count(*) FROM snapshot_posts GROUP BY 2
+      UNION ALL SELECT 'snapshot_block', '', block FROM snapshots WHERE state = 'applied'
+      UNION ALL SELECT 'snapshot_age', '', max(0, ${nowMs} - chain_at) FROM snapshots WHERE state = 'applied'
+      UNION ALL SELECT 'snapshot_held', '', count(*) FROM snapshots WHERE state = 'held'
       UNION ALL SELECT 'overdue', '', max(0, ${nowMs} - coalesce(min(deadline_at), ${nowMs})) FROM allocations WHERE deadline_at IS NOT NULL AND desired = 'run'
       UNION ALL SELECT 'outbox_pending', '', count(*) FROM outbox WHERE delivered_at IS NULL AND dead_at IS NULL
       UNION ALL SELECT 'outbox_lag', '', ${outboxLag(nowMs)}

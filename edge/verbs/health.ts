@@ -2,6 +2,7 @@ import type { Ctx } from '../ctx.ts'
 import { outboxLagMs, settingsOf } from '../store/numbers.ts'
 import { readBrake } from './brakes.ts'
 import { readRollback } from './restoreEpoch.ts'
+import { rolesCheck } from './rolesCheck.ts'
 import { readShards, silentShards } from './shards.ts'
 
 /** Red when cron has not swept, a shard not looked at its miners for this long, and when a webhook waits for this long past its time. */
@@ -17,7 +18,7 @@ export async function health(ctx: Ctx): Promise<Health> {
   const settings = await settingsOf(ctx.db).catch(unmigrated)
   const checks = [{ name: 'settings', ok: true, detail: 'complete' }, database(settings)]
   if (settings.size > 0) {
-    checks.push(sweep(settings, ctx.now()), shards(settings), await outbox(ctx), brake(settings), restored(settings))
+    checks.push(sweep(settings, ctx.now()), shards(settings), await outbox(ctx), brake(settings), restored(settings), await rolesCheck(ctx))
   }
   return { ok: checks.every((c) => c.ok), checks }
 }

@@ -21,6 +21,11 @@ export const EDGE_METRICS = {
   compute_edge_gpus_claimed: gauge('GPUs that are rented out, or on their way to be, by model'),
   compute_edge_gpus_free: gauge('GPUs that nobody holds, by model; whether their miner takes claims is another question'),
   compute_edge_miners: gauge('Registered miners, by status'),
+  compute_edge_agents: gauge('Hotkeys by role and standing, also those that may not act any more'),
+  compute_edge_snapshot_block: gauge('Block of the chain that roles follow'),
+  compute_edge_snapshot_age_seconds: gauge('How old the block is that roles follow'),
+  compute_edge_snapshot_held: gauge('1 while a snapshot of the metagraph waits for a person, as it changes too much'),
+  compute_edge_snapshot_posts: gauge('Latest snapshots that validators sent, by what became of them; 50 of each validator'),
   compute_edge_tombstones: gauge('Containers that miners were told to stop and have not said to be gone'),
   compute_edge_placement_overdue_seconds: gauge('How long the oldest placement is past its deadline'),
   compute_edge_sweep_age_seconds: gauge('Since cron last swept'),
@@ -43,6 +48,7 @@ export async function metrics(ctx: Ctx): Promise<Metric[]> {
   const seconds = (ms: number) => ms / 1000
   const sum = (name: string) => rows.filter((r) => r.name === name).reduce((n, r) => n + r.value, 0)
   const by = (name: string, label: string) => rows.filter((r) => r.name === name).map((r) => ({ labels: { [label]: r.label }, value: r.value }))
+  const bare = (name: string, per: number) => rows.filter((r) => r.name === name).map((r) => ({ value: r.value / per }))
   const brake = readBrake(settings.get('brake'))
   const sweptAt = settings.get('swept_at')
   const shards = readShards(settings.get('shards'))
@@ -53,6 +59,11 @@ export async function metrics(ctx: Ctx): Promise<Metric[]> {
     compute_edge_gpus_claimed: by('gpus_claimed', 'model'),
     compute_edge_gpus_free: free(rows),
     compute_edge_miners: by('miners', 'status'),
+    compute_edge_agents: agents(rows),
+    compute_edge_snapshot_block: bare('snapshot_block', 1),
+    compute_edge_snapshot_age_seconds: bare('snapshot_age', 1000),
+    compute_edge_snapshot_held: [{ value: sum('snapshot_held') }],
+    compute_edge_snapshot_posts: by('snapshot_posts', 'outcome'),
     compute_edge_tombstones: [{ value: sum('tombstones') }],
     compute_edge_placement_overdue_seconds: [{ value: seconds(sum('overdue')) }],
     compute_edge_sweep_age_seconds: sweptAt === undefined ? [] : [{ value: seconds(nowMs - Number(sweptAt)) }],
@@ -72,6 +83,15 @@ export async function metrics(ctx: Ctx): Promise<Metric[]> {
 function free(rows: Numbered[]): Sample[] {
   const claimed = new Map(rows.filter((r) => r.name === 'gpus_claimed').map((r) => [r.label, r.value]))
   return rows.filter((r) => r.name === 'gpus').map((r) => ({ labels: { model: r.label }, value: r.value - (claimed.get(r.label) ?? 0) }))
+}
+
+function agents(rows: Numbered[]): Sample[] {
+  return rows
+    .filter((r) => r.name === 'agents')
+    .map((r) => {
+      const [role = '', standing = ''] = r.label.split(' ')
+      return { labels: { role, standing }, value: r.value }
+    })
 }
 
 function ofShards(shards: Shards, value: (s: NonNullable<Shards[string]>) => number | null): Sample[] {

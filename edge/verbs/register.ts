@@ -6,6 +6,7 @@ import type { Registration } from '../../schema/sync.ts'
 import { type Ctx, reached } from '../ctx.ts'
 import { write } from '../store/db.ts'
 import { hardware } from '../store/hardware.ts'
+import { rolesFresh } from '../store/snapshots.ts'
 import { standingOf, type Standing } from '../store/wishes.ts'
 
 export type Register = { hotkey: string; registration: Registration }
@@ -38,7 +39,7 @@ export function spokenFor(install: string | null): Problem {
 /**
  * Binds a hotkey to an install and takes the first facts. The same install may register again at any time;
  * another one only while no allocation lives there and the first was silent for ten minutes, or after `takeover`.
- * Throws `wrong_role`, `not_admitted`, `agent_conflict`, `refused_facts`, `invalid_request`.
+ * Throws `wrong_role`, `not_admitted`, `roles_stale`, `agent_conflict`, `refused_facts`, `invalid_request`.
  */
 export async function register(ctx: Ctx, { hotkey, registration: r }: Register): Promise<{ protocol: number; epoch: number; server_time_ms: number }> {
   if (r.role !== 'miner') throw new Problem('wrong_role', 'only miners register so far')
@@ -54,6 +55,8 @@ export async function register(ctx: Ctx, { hotkey, registration: r }: Register):
   const standing = results.at(-1)?.[0] as Standing | undefined
   if (!standing || standing.standing === 'removed') throw new Problem('not_admitted')
   if (standing.role !== 'miner') throw new Problem('wrong_role', `this hotkey is a ${standing.role}`)
+  if (standing.install === null)
+    throw new Problem('roles_stale', 'no new miner is taken until validators tell the edge again who is registered on the subnet; it is retried')
   if (standing.install !== r.install) throw spokenFor(standing.install)
   ctx.log.info('registered', { hotkey, install: r.install, version: r.version })
   return { protocol: Math.min(PROTOCOL, r.protocol), epoch: standing.epoch, server_time_ms: now }
@@ -65,6 +68,7 @@ function bind(hotkey: string, r: Registration, f: HostFacts, now: number): SQL {
     SELECT a.hotkey, ${r.install}, ${r.protocol}, ${r.version}, ${f.driver}, ${f.isolation}, ${Number(f.simulated)}, ${f.address}, ${f.cpus}, ${f.memory_mb}, ${f.disk_free_mb}, ${f.disk}, ${f.network},
       ${f.gpu.status === 'failed' ? f.gpu.message : null}, ${now}, ${now}
     FROM agents a WHERE a.hotkey = ${hotkey} AND a.role = 'miner' AND a.standing <> 'removed'
+      AND (a.source = 'allow' OR EXISTS (SELECT 1 FROM miners k WHERE k.hotkey = a.hotkey) OR ${rolesFresh(now)})
     ON CONFLICT (hotkey) DO UPDATE SET install = excluded.install, seq = CASE WHEN install = excluded.install THEN seq ELSE 0 END, protocol = excluded.protocol,
       version = excluded.version, driver = excluded.driver, isolation = excluded.isolation, simulated = excluded.simulated, address = excluded.address, cpus = excluded.cpus,
       memory_mb = excluded.memory_mb, disk = excluded.disk, network = excluded.network, disk_free_mb = excluded.disk_free_mb, gpu_error = excluded.gpu_error, registered_at = excluded.registered_at,
