@@ -53,6 +53,7 @@ export class StackMiner {
       '--bind': HOST,
       '--ports': `${ports.first}-${ports.last}`,
       '--images': choice.image,
+      '--chain': 'none',
       '--reconnect-jitter-ms': '1000',
       ...(choice.socket && { '--docker': choice.socket }),
       ...(simulate && { '--simulate-gpu': simulate }),

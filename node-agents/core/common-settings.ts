@@ -1,10 +1,22 @@
 import { join } from 'node:path'
 import * as z from 'zod'
+import { type Network, parseChain } from './chain/networks.ts'
 import { hotkeyPath } from './hotkey.ts'
 import { LOG_LEVELS } from './log.ts'
 import { maybe, metricsAddress, path } from './parsers.ts'
 import { registrationString } from './registration.ts'
+import { reason } from './mistake.ts'
 import { setting } from './settings.ts'
+
+/** Null: without a chain. */
+const chain = z.string().transform((text, ctx): Network | null => {
+  try {
+    return parseChain(text)
+  } catch (error) {
+    ctx.addIssue({ code: 'custom', message: reason(error) })
+    return z.NEVER
+  }
+})
 
 /** Settings that agents of every role have, under the same names. @param role stands in texts and in the default of --state */
 export function commonSettings(role: 'miner' | 'validator') {
@@ -25,6 +37,25 @@ export function commonSettings(role: 'miner' | 'validator') {
       default: join('~', '.compute', role),
       help: 'Where the agent keeps its state; one directory per agent',
       parse: z.string().pipe(path),
+    }),
+    chain: setting({
+      flag: '--chain',
+      value: '<network|url,…|none>',
+      env: 'COMPUTE_CHAIN',
+      default: 'finney',
+      help: 'Chain the subnet is on: finney, test, archive, local, or WebSocket URLs to try in turn; none: without',
+      parse: z.string().pipe(chain),
+    }),
+    netuid: setting({
+      flag: '--netuid',
+      value: '<n>',
+      env: 'COMPUTE_NETUID',
+      default: '27',
+      help: 'The subnet on that chain',
+      parse: z
+        .string()
+        .pipe(z.string().regex(/^([1-9][0-9]{0,3}|[1-5][0-9]{4})$/, 'the number of a subnet, such as 27'))
+        .transform(Number),
     }),
     metrics: setting({
       flag: '--metrics',

@@ -34,6 +34,13 @@ describe('settings of a miner', () => {
     expect(file && toConfig(file).hotkeyFile).toBe('/f')
   })
 
+  it('is on the public network unless another chain is named, or none', () => {
+    const chain = (...argv: string[]) => read([...NEEDED, ...argv])?.chain
+    expect(chain()).toMatchObject({ name: 'finney', genesis: expect.stringMatching(/^0x[0-9a-f]{64}$/) })
+    expect(chain('--chain', 'ws://127.0.0.1:9944, wss://a.example')).toMatchObject({ endpoints: ['ws://127.0.0.1:9944', 'wss://a.example'], genesis: null })
+    expect(chain('--chain', 'none')).toBeNull()
+  })
+
   it.each([
     [['--edge', 'nonsense'], /--edge cannot be "nonsense".*registration string/],
     [['--edge', `http://edge.example#${PIN}`], /--edge.*use https/],
@@ -48,6 +55,13 @@ describe('settings of a miner', () => {
     [['--simulate-gpu', 'H200:65'], /--simulate-gpu.*1 to 64/],
     [['--max-cpus', '0'], /--max-cpus.*above 0/],
     [['--docker', 'tcp://1.2.3.4'], /--docker.*Unix socket/],
+    [['--chain', 'finey'], /--chain cannot be "finey": give finney, test, .*WebSocket URLs/],
+    [['--chain', 'https://node.example'], /--chain.*wss:/],
+    [['--netuid', '65536'], /--netuid.*number of a subnet/],
+    [['--netuid', '0'], /--netuid.*number of a subnet/],
+    [['--axon-ip', 'host.example'], /--axon-ip.*IP address/],
+    [['--axon-port', '0'], /--axon-port.*1 to 65535/],
+    [['--axon-port', '65536'], /--axon-port.*1 to 65535/],
     [['--log-level', 'loud'], /--log-level.*one of fatal/],
     [['--nope'], /unknown option '--nope'.*--help/],
     [['surplus'], /--help/],

@@ -4,12 +4,12 @@ import { optional } from '../core/parsers.ts'
 import { setting, type Values } from '../core/settings.ts'
 import { ENGINE } from './settings/engine.ts'
 import { OFFER } from './settings/offer.ts'
+import { CHAIN } from './settings/chain.ts'
 import { PLACE } from './settings/place.ts'
 
-const { edge, metrics, logLevel, ...common } = commonSettings('miner')
+const { chain, netuid, metrics, logLevel, ...common } = commonSettings('miner')
 
 export const SETTINGS = {
-  edge,
   ...common,
   ...PLACE,
   ...OFFER,
@@ -25,6 +25,9 @@ export const SETTINGS = {
       .pipe(z.string().regex(/^[0-9]{1,6}$/, 'milliseconds, 0 to 999999'))
       .transform(Number),
   }),
+  chain,
+  netuid,
+  ...CHAIN,
   metrics,
   logLevel,
 }

@@ -120,6 +120,8 @@ export const bench: Bench = async () => {
       '21000-21999',
       '--images',
       IMAGE,
+      '--chain',
+      'none',
       '--simulate-gpu',
       'NVIDIA H200:8',
       '--log-level',

@@ -100,6 +100,7 @@ export class Market {
       '--bind': '127.0.0.1',
       '--ports': `${ports.ssh}-${ports.ssh + SSH_PORTS}`,
       '--images': image,
+      '--chain': 'none',
       '--reconnect-jitter-ms': '50',
       '--simulate-gpu': `NVIDIA H200:${GPUS}`,
       ...(own && { '--docker': join(folder, 'docker.sock') }),

@@ -13,6 +13,7 @@ export function flagsOf(config: MinerConfig): string[] {
     '--bind': config.bind,
     '--ports': `${config.ports.first}-${config.ports.last}`,
     '--images': config.images.join(','),
+    '--chain': config.chain?.name ?? 'none',
     ...(s && { '--simulate-gpu': `${s.model}:${s.count}` }),
   }
   return Object.entries(flags).flat()

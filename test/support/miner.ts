@@ -60,6 +60,10 @@ export class MinerWorld {
       missingAfterS: 0.2,
       prepull: false,
       metrics: null,
+      chain: null,
+      netuid: 27,
+      axonIp: null,
+      axonPort: 8091,
       docker: '',
       logLevel: 'debug',
     }

@@ -72,6 +72,10 @@ describe('compute miner install', () => {
       '198.18.0.0/16',
       '--dns',
       '9.9.9.9',
+      '--axon-ip',
+      '203.0.113.7',
+      '--chain',
+      'ws://127.0.0.1:9944,wss://a.example',
       '--state',
       '/s t',
     ]
