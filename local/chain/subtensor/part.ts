@@ -1,0 +1,38 @@
+import type { Context, Pallet, Part } from '../types.ts'
+import { selectiveMechagraph, selectiveMetagraph, wholeMetagraph } from './apis/metagraph.ts'
+import { APIS } from './declare/apis.ts'
+import { CALLS, FREE } from './declare/calls.ts'
+import { ERRORS } from './declare/errors.ts'
+import { EVENTS } from './declare/events.ts'
+import { STORAGE } from './declare/storage.ts'
+import { TYPES } from './declare/types.ts'
+import { validate } from './extension.ts'
+import { type Genesis, genesis } from './genesis.ts'
+import { SERVING_CALLS } from './serving.ts'
+import { SET_CALLS } from './weights/set.ts'
+
+const DEFAULTS: Genesis = { netuid: 27, tempo: 360, commitReveal: true, stakeThreshold: 0n, maxUids: 256 }
+
+const SUBTENSOR: Pallet = {
+  name: 'SubtensorModule',
+  calls: { ...SET_CALLS, ...SERVING_CALLS },
+  validate,
+  apis: {
+    'SubnetInfoRuntimeApi.get_metagraph': (ctx, netuid) => wholeMetagraph(ctx, netuid as number),
+    'SubnetInfoRuntimeApi.get_selective_metagraph': (ctx, netuid, wanted) => selectiveMetagraph(ctx, netuid as number, wanted as number[]),
+    'SubnetInfoRuntimeApi.get_selective_mechagraph': (ctx, netuid, mechanism, wanted) =>
+      selectiveMechagraph(ctx, netuid as number, mechanism as number, wanted as number[]),
+  },
+}
+
+/** Subnets, neurons and weights as spec 425 has them, with one subnet from the start. */
+export function subtensor(options: Partial<Genesis> = {}): Part {
+  return {
+    types: TYPES,
+    pallets: { SubtensorModule: { index: 7, path: 'pallet_subtensor', storage: STORAGE, calls: CALLS, events: EVENTS, errors: ERRORS, free: FREE } },
+    apis: APIS,
+    code: [SUBTENSOR],
+    genesis: (ctx: Context) => genesis(ctx, { ...DEFAULTS, ...options }),
+    dev: {},
+  }
+}
