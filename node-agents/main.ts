@@ -9,6 +9,9 @@ const [room, ...rest] = process.argv.slice(2)
 if (room === 'miner') {
   const { minerMain } = await import('./miner/main.ts')
   process.exitCode = await minerMain(rest)
+} else if (room === 'validator') {
+  const { validatorMain } = await import('./validator/main.ts')
+  process.exitCode = await validatorMain(rest)
 } else {
   const { cliMain } = await import('./cli/main.ts')
   process.exitCode = await cliMain(process.argv.slice(2))

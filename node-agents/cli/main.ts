@@ -17,7 +17,7 @@ const EXIT = { failed: 1, usage: 2 } as const
 const AFTER = `
 Environment: COMPUTE_URL and COMPUTE_API_KEY win over what "compute login" kept.
 Exit codes:  0 done, 1 failed, 2 wrong usage; "ssh" gives the exit code of what it ran.
-Agents:      compute miner --help`
+Agents:      compute miner --help, compute validator --help`
 
 /** All client commands. */
 export function makeProgram(io: Io): Command {

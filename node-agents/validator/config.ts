@@ -1,0 +1,23 @@
+import * as z from 'zod'
+import type { Network } from '../core/chain/networks.ts'
+import { commonSettings, type Resolved } from '../core/common-settings.ts'
+import { setting, type Values } from '../core/settings.ts'
+
+const common = commonSettings('validator')
+
+export const SETTINGS = {
+  ...common,
+  chain: setting({
+    ...common.chain,
+    value: '<network|url,…>',
+    help: 'Chain the subnet is on: finney, test, archive, local, or WebSocket URLs to try in turn',
+    parse: common.chain.parse.transform((network, ctx): Network => {
+      if (network) return network
+      ctx.addIssue({ code: 'custom', message: 'a validator reads from the chain what it says of the subnet: name one' })
+      return z.NEVER
+    }),
+  }),
+}
+
+/** Everything a validator needs to know, resolved once. */
+export type ValidatorConfig = Resolved<Values<typeof SETTINGS>>
