@@ -1,86 +1,56 @@
-import { randomBytes, pbkdf2Sync } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { entropyToMnemonic, mnemonicToEntropy } from '@scure/bip39'
+import { entropyToMnemonic } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
-import { getPublicKey, secretFromSeed } from '@scure/sr25519'
-import * as z from 'zod'
-import { encodeHotkey } from '../../schema/index.ts'
+import { getPublicKey } from '@scure/sr25519'
 import { errno, Mistake, reason } from './mistake.ts'
+import { refuseColdkeyFile, refuseColdkeyOf } from './wallet/coldkey.ts'
+import { readKeyFile } from './wallet/keyfile.ts'
+import { type Hotkey, hotkeyFromSeed, seedFromPhrase } from './wallet/keys.ts'
+import type { Environment } from './wallet/password.ts'
+import { type Ask, askHere } from './wallet/prompt.ts'
+import { unlock } from './wallet/unlock.ts'
 
-export type Hotkey = { address: string; /** 64 bytes as @scure/sr25519 takes them. */ secret: Uint8Array }
-
-const SR25519 = 1
-const hex32 = z.string().regex(/^(0x)?[0-9a-f]{64}$/i)
-/** The JSON of a Bittensor key file. Unknown fields are ignored: newer SDKs add some. */
-const keyFile = z.object({
-  secretPhrase: z.string().nullish(),
-  secretSeed: z.string().nullish(),
-  privateKey: z.string().nullish(),
-  ss58Address: z.string().nullish(),
-  cryptoType: z.number().nullish(),
-})
-type KeyFile = z.infer<typeof keyFile>
-
-/** Substrate's BIP39: the seed comes from the entropy, not, as elsewhere, from the words. */
-function seedFromPhrase(phrase: string): Uint8Array {
-  const entropy = mnemonicToEntropy(phrase.trim().split(/\s+/).join(' '), wordlist)
-  return new Uint8Array(pbkdf2Sync(entropy, 'mnemonic', 2048, 64, 'sha512')).subarray(0, 32)
-}
-
-export function hotkeyFromSeed(seed: Uint8Array): Hotkey {
-  const secret = secretFromSeed(seed)
-  return { secret, address: encodeHotkey(getPublicKey(secret)) }
-}
-
-export function hotkeyFromPhrase(phrase: string): Hotkey {
-  return hotkeyFromSeed(seedFromPhrase(phrase))
-}
+export { type Hotkey, hotkeyFromPhrase, hotkeyFromSeed } from './wallet/keys.ts'
 
 /** Where btcli keeps a hotkey. */
 export function hotkeyPath(wallets: string, name: string, hotkey: string): string {
   return join(wallets, name, 'hotkeys', hotkey)
 }
 
-function parse(path: string, text: string): KeyFile {
-  if (/^(\$NACL|\$ANSIBLE_VAULT|gAAAAA)/.test(text))
-    throw new Mistake(`${path} is encrypted. An agent must start unattended: make its hotkey without a password (btcli wallet new-hotkey --no-use-password)`)
-  try {
-    return keyFile.parse(JSON.parse(text))
-  } catch (error) {
-    throw new Mistake(`${path} is not a Bittensor key file (JSON with secretPhrase or secretSeed): copy it again from where the wallet was made`, error)
-  }
+/** How to come by the password of an encrypted file, and whom to tell what is not quite right. */
+export type Access = {
+  /** Where a password may stand. */
+  env?: Environment
+  /** Null: ask nobody. Left out: at the terminal, if there is one. */
+  ask?: Ask | null
+  /** Left out: on standard error. */
+  warn?: (text: string) => void
 }
 
-function unlock(path: string, file: KeyFile): Hotkey {
-  if (file.cryptoType != null && file.cryptoType !== SR25519)
-    throw new Mistake(`${path} holds a key of crypto type ${file.cryptoType}: Bittensor hotkeys are sr25519 (type 1), make a new one`)
+async function read(path: string, warn: (text: string) => void): Promise<Buffer> {
   try {
-    if (file.secretPhrase) return hotkeyFromPhrase(file.secretPhrase)
-    if (file.secretSeed) return hotkeyFromSeed(Buffer.from(hex32.parse(file.secretSeed).replace(/^0x/, ''), 'hex'))
-  } catch (error) {
-    throw new Mistake(`${path}: its ${file.secretPhrase ? 'secretPhrase' : 'secretSeed'} is not valid: restore the file from a backup`, error)
-  }
-  if (file.privateKey)
-    throw new Mistake(
-      `${path} holds only a privateKey, whose form differs between tools: regenerate the file from its phrase or seed (btcli wallet regen-hotkey)`,
-    )
-  throw new Mistake(`${path} holds only a public key: an agent signs, so give it the hotkey file itself, not …pub.txt`)
-}
-
-/** Reads a standard Bittensor hotkey file. Every failure names the file and what to do. */
-export async function loadHotkey(path: string): Promise<Hotkey> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
+    const file = await open(path)
+    try {
+      const { mode } = await file.stat()
+      if ((mode & 0o077) !== 0) warn(`others on this host may read ${path}: chmod 600 ${path}`)
+      return await file.readFile()
+    } finally {
+      await file.close()
+    }
   } catch (error) {
     const fix = errno(error) === 'ENOENT' ? 'make one with "btcli wallet new-hotkey", or name another with --wallet.name, --wallet.hotkey or --hotkey-file' : ''
     throw new Mistake(`no hotkey at ${path} (${reason(error)})${fix && `: ${fix}`}`, error)
   }
-  const file = parse(path, text)
-  const hotkey = unlock(path, file)
-  if (file.ss58Address && file.ss58Address !== hotkey.address)
-    throw new Mistake(`${path} says it is ${file.ss58Address}, but its secret makes ${hotkey.address}: restore the file from a backup`)
+}
+
+/** Reads a standard Bittensor hotkey file, encrypted or not; never a coldkey. Every failure names the file and what to do. */
+export async function loadHotkey(path: string, access: Access = {}): Promise<Hotkey> {
+  const { env = process.env, ask = askHere(), warn = (text) => process.stderr.write(`warning: ${text}\n`) } = access
+  await refuseColdkeyFile(path)
+  const hotkey = readKeyFile(path, await unlock(path, await read(path, warn), env, ask))
+  await refuseColdkeyOf(path, hotkey.address)
   return hotkey
 }
 
