@@ -41,25 +41,31 @@ export function toU16Weights(scores: ReadonlyMap<number, number>): Weights {
 }
 
 /**
- * Lowers the largest scores until, made u16, none has more than limit/65535 of the sum. The others keep their ratios.
- * @throws ChainError where so few uids cannot keep the limit; and as `toU16Weights`
+ * Lowers the largest weights until none has more than limit/65535 of the sum. The others keep their ratios to one another.
+ * @throws ChainError where so few uids cannot keep the limit
  */
-export function clipToLimit(scores: ReadonlyMap<number, number>, maxWeightsLimit: number): Map<number, number> {
-  const most = largest(scores)
-  const falling = [...scores.values()].filter((s) => s > 0).sort((a, b) => b - a)
-  if (maxWeightsLimit >= U16_MAX || falling.length === 0) return new Map(scores)
+export function clipToLimit(weights: Weights, maxWeightsLimit: number): Weights {
+  const { uids, values } = weights
+  const n = values.length
+  if (maxWeightsLimit >= U16_MAX || n === 0) return weights
   const limit = maxWeightsLimit / U16_MAX
-  if (falling.length * limit < 1) throw overLimit(maxWeightsLimit)
+  if (n * limit < 1) throw overLimit(maxWeightsLimit)
   // Rounding takes at most one half of each off the sum: with twice that in hand the limit holds after it.
-  const safe = limit / (1 + (falling.length * limit) / U16_MAX)
-  if (falling.length * safe <= 1) return new Map([...scores].map(([uid, s]) => [uid, s > 0 ? most : 0]))
-  let rest = falling.reduce((sum, s) => sum + s, 0)
+  const safe = limit / (1 + (n * limit) / U16_MAX)
+  const cap = n * safe <= 1 ? 0 : capOf(values, safe)
+  return toU16Weights(new Map(uids.map((uid, i) => [uid, cap === 0 ? 1 : Math.min(values[i] ?? 0, cap)])))
+}
+
+/** The value at which the largest are cut off, so that each has just that share of what is then the sum. */
+function capOf(values: number[], share: number): number {
+  const falling = values.toSorted((a, b) => b - a)
+  let rest = falling.reduce((sum, v) => sum + v, 0)
   for (const [above, next] of falling.entries()) {
-    const cap = (safe * rest) / (1 - above * safe)
-    if (next <= cap) return new Map([...scores].map(([uid, s]) => [uid, Math.min(s, cap)]))
+    const cap = (share * rest) / (1 - above * share)
+    if (next <= cap) return cap
     rest -= next
   }
-  throw overLimit(maxWeightsLimit)
+  return 0
 }
 
 /** @throws ChainError what the chain would refuse these weights for (`WeightVecLengthIsLow`, `MaxWeightExceeded`), before anything is sent */
