@@ -1,6 +1,7 @@
 import { realClock } from '../core/clock.ts'
 import { EdgeClock, HttpControl } from '../core/control.ts'
 import { Gate } from '../core/gate.ts'
+import type { Hotkey } from '../core/hotkey.ts'
 import type { Log } from '../core/log.ts'
 import type { Driver } from '../core/ports.ts'
 import type { Signer } from '../core/signer.ts'
@@ -9,6 +10,7 @@ import type { WakeOptions } from '../core/wake.ts'
 import { news, type Parts, reporter } from './agent.ts'
 import { Workers } from './apply.ts'
 import { Book } from './book.ts'
+import { ChainWatch } from './chain/watch.ts'
 import type { MinerConfig } from './config.ts'
 import { HostWatch } from './facts.ts'
 import { Guard } from './guard.ts'
@@ -24,20 +26,30 @@ import type { Tools } from './tools.ts'
 import { Unexplained } from './unexplained.ts'
 import { mentionedBy } from './wish.ts'
 
-export type Given = { config: MinerConfig; driver: Driver; signer: Signer; state: State; log: Log; signal: AbortSignal }
+export type Given = { config: MinerConfig; driver: Driver; by: Hotkey; signer: Signer; state: State; log: Log; signal: AbortSignal }
 
 /** The parts of one agent, put together and not yet running. */
-export type Agent = Parts & { sync: Sync; pulse: Pulse; prepull: Prepull; guard: Guard; looks: Trigger; wake: WakeOptions; met: Gate; registered: Gate }
+export type Agent = Parts & {
+  sync: Sync
+  pulse: Pulse
+  prepull: Prepull
+  guard: Guard
+  looks: Trigger
+  wake: WakeOptions
+  met: Gate
+  registered: Gate
+  /** Null: without. */ chain: ChainWatch | null
+}
 
 /** Puts an agent together. Nothing is asked of anybody yet. */
-export function assemble({ config, driver, signer, state, log, signal }: Given): Agent {
+export function assemble({ config, driver, by, signer, state, log, signal }: Given): Agent {
   const clock = realClock
   const edgeClock = new EdgeClock(clock)
   const [met, registered, looks] = [new Gate(), new Gate(), new Trigger(clock)]
   const receiver = () => edgeOf(state)
   const tenants = new TenantPulls()
   const onPulled = () => host.refresh()
-  const tools = makeTools({ config, driver: tenants.through(driver, onPulled), signer, state, log, signal }, () => sync.changed())
+  const tools = makeTools({ config, driver: tenants.through(driver, onPulled), by, signer, state, log, signal }, () => sync.changed())
   const hold = new Hold(state, signer.address, log)
   const [time, pulse] = [new ServerTime(clock), new Pulse(clock)]
   const workers = new Workers(tools, () => looks.kick(), signal)
@@ -76,7 +88,16 @@ export function assemble({ config, driver, signer, state, log, signal }: Given):
   }
   const prepull = { driver, clock, diskReserveGb: config.diskReserveGb, images: config.images, tenants, onPulled, log }
   const guard = new Guard({ tools, hold, workers, onRelease: () => looks.kick() })
-  return { ...parts, sync, pulse, prepull, guard, looks, wake, met, registered }
+  return { ...parts, sync, pulse, prepull, guard, looks, wake, met, registered, chain: chainOf(config, by, log) }
+}
+
+/** The SDK is loaded only by those who want a chain, and only when it is to be connected. */
+function chainOf(config: MinerConfig, by: Hotkey, log: Log): ChainWatch | null {
+  const { chain: network, netuid } = config
+  if (!network) return null
+  const { endpoints, genesis, name } = network
+  const connect = async () => (await import('../core/chain/index.ts')).connectChain({ endpoints, genesis, log })
+  return new ChainWatch({ connect, by, subnet: { network: name, netuid }, place: config, clock: realClock, log })
 }
 
 function edgeOf(state: State): string {

@@ -32,6 +32,7 @@ function loopsOf(a: Agent, config: MinerConfig, log: Log): Loop[] {
     { name: 'guard', run: (s) => a.met.passed(s).then(() => a.guard.run(s)) },
     { name: 'watch', run: (s) => a.met.passed(s).then(() => watchLoop(a.tools, look, log, s)) },
     ...(config.prepull ? [{ name: 'prepull', run: (s: AbortSignal) => a.met.passed(s).then(() => prepullLoop(a.prepull, s)) }] : []),
+    ...(a.chain ? [a.chain].map((chain) => ({ name: 'chain', run: (s: AbortSignal) => chain.run(s) })) : []),
   ]
 }
 
@@ -45,11 +46,12 @@ export async function runMiner(config: MinerConfig, driver: Driver, signal: Abor
   try {
     await makeStateDir(config.state)
     cleanup.defer('lock', await lockState(config.state))
-    const signer = makeSigner(await loadHotkey(config.hotkeyFile))
+    const by = await loadHotkey(config.hotkeyFile)
+    const signer = makeSigner(by)
     const state = await openState(config.state, realClock.wallMs, (error) =>
       log.error({ err: error }, 'the state directory cannot be written: reports go on, numbered from the clock. Free some space there.'),
     )
-    const agent = assemble({ config, driver, signer, state, log, signal: AbortSignal.any([signal, stop.signal]) })
+    const agent = assemble({ config, driver, by, signer, state, log, signal: AbortSignal.any([signal, stop.signal]) })
     cleanup.defer('driver', async () => driver.close?.())
     cleanup.defer('workers', () => agent.workers.idle())
     cleanup.defer('work', () => stop.abort())

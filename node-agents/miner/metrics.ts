@@ -4,6 +4,8 @@ import { flag, makeRegistry, maybe, type Metric, type Sample } from '../core/met
 import { VERSION } from '../core/version.ts'
 import { news } from './agent.ts'
 import type { Agent } from './assemble.ts'
+import { CHAIN_METRICS, chainSamples } from './chain/metrics.ts'
+import { viewOf } from './chain/view.ts'
 
 /** Every metric of a miner agent by its name; units stand in the names. */
 export const METRICS = {
@@ -19,6 +21,7 @@ export const METRICS = {
   compute_miner_foreign: { kind: 'gauge', help: 'Containers of other agents, hotkeys or installs on this engine; they are left alone' },
   compute_miner_engine_up: { kind: 'gauge', help: '1 while the container engine answers' },
   compute_miner_disk_free_bytes: { kind: 'gauge', help: 'Free on the disk that containers write to' },
+  ...CHAIN_METRICS,
   compute_miner_step_seconds: {
     kind: 'histogram',
     help: 'How long steps took by kind and outcome; its count is the number of steps',
@@ -51,6 +54,7 @@ function samples(agent: Agent, hotkey: string): Record<Exclude<Name, 'compute_mi
     compute_miner_foreign: () => maybe(tools.sight.foreign),
     compute_miner_engine_up: () => flag(tools.sight.engine.ok),
     compute_miner_disk_free_bytes: () => maybe(host.facts && host.facts.disk_free_mb * MB),
+    ...chainSamples(() => agent.chain && viewOf(agent.chain, agent.clock)),
   }
 }
 

@@ -3,6 +3,7 @@ import { PHASES, PROTOCOL } from '../../schema/index.ts'
 import { VERSION } from '../core/version.ts'
 import { news } from './agent.ts'
 import type { Agent } from './assemble.ts'
+import { chainView, viewOf } from './chain/view.ts'
 import type { Key } from './key.ts'
 
 const time = z.iso.datetime()
@@ -46,6 +47,8 @@ export const agentStatus = z.object({
     }),
   ),
   foreign: z.number(),
+  /** Null: the agent was told to go without. */
+  chain: chainView.nullable(),
 })
 export type AgentStatus = z.infer<typeof agentStatus>
 
@@ -82,6 +85,7 @@ export function statusOf(agent: Agent, hotkey: string, url: string): AgentStatus
       goes_at: goesAtMs === null ? null : iso(goesAtMs),
     })),
     foreign: tools.sight.foreign,
+    chain: agent.chain && viewOf(agent.chain, agent.clock),
   }
 }
 

@@ -37,6 +37,7 @@ const status = (unexplained: AgentStatus['unexplained']): AgentStatus => ({
   containers: [],
   unexplained,
   foreign: 0,
+  chain: null,
 })
 
 async function compute(name: string, ...argv: string[]) {

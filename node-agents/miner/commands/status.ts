@@ -2,6 +2,7 @@ import { buildCommand, readSettings } from '../../core/settings.ts'
 import { SETTINGS } from '../config.ts'
 import { agentStatus, type AgentStatus } from '../status.ts'
 import { askAgent } from '../../core/ask.ts'
+import { chainText } from './chain-text.ts'
 import type { Hands } from './index.ts'
 
 const WANTED = { state: SETTINGS.state }
@@ -34,6 +35,7 @@ export function statusText(s: AgentStatus, nowMs: number): string {
       (c) => `${c.id}/${c.incarnation}  ${c.phase}${c.gpus ? `, ${c.gpus} GPU` : ''}${until(c, nowMs)}${c.error ? `  ${c.error}` : ''}`,
     ),
     ...section('unexplained', s.unexplained, (u) => `${u.id}/${u.incarnation}  since ${u.since}, ${fate(u)}`),
+    ...chainText(s.chain),
     ...(s.foreign > 0 ? [`foreign     ${s.foreign} of another agent, hotkey or install: left alone`] : []),
   ].join('\n')
 }
