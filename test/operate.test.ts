@@ -66,7 +66,9 @@ describe("the operator's page", () => {
     const names = (command: Command): string[] => command.commands.flatMap((c) => [`${c.name()}`, ...names(c).map((n) => `${c.name()} ${n}`)])
     const io = { env: {}, out: () => undefined, err: () => undefined, nowMs: () => 0, exit: () => undefined }
     const known = new Set([...names(makeProgram(io)), 'miner', ...Object.keys(COMMANDS).map((c) => `miner ${c}`)])
-    const said = [...PAGE.matchAll(/(?:^|[`\s/])compute ((?:admin(?: (?:keys|allow|brake))?|miner)(?: [a-z][a-z-]+)?|[a-z]+)/gm)].map((m) => m[1] ?? '')
+    const said = [...PAGE.matchAll(/(?:^|[`\s/])compute ((?:admin(?: (?:keys|allow|brake|snapshot))?|miner)(?: [a-z][a-z-]+)?|[a-z]+)/gm)].map(
+      (m) => m[1] ?? '',
+    )
     expect(said.length).toBeGreaterThan(20)
     expect([...new Set(said)].filter((c) => !known.has(c))).toEqual([])
   })

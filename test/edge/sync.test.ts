@@ -186,7 +186,7 @@ describe('the wish', () => {
   it('is kept from production edges with simulated GPUs or no isolation', async () => {
     const production = await startTestEdge(db.url, { vars: { ENVIRONMENT: 'production' } })
     const miner = new WireMiner(production)
-    await production.call(production.adminKey, 'POST', '/admin/allow', { hotkey: miner.hotkey, role: 'miner' })
+    await edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey: miner.hotkey, role: 'miner' })
     expect(await codeOf(await miner.register())).toBe('refused_facts')
     miner.facts = { ...miner.facts, simulated: false, driver: 'box' }
     expect(await codeOf(await miner.register())).toBe('refused_facts')

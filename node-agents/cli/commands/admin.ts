@@ -6,6 +6,7 @@ import { apiOf, type Common, type Io, JSON_OPTION, show } from '../io.ts'
 import { table, when } from '../print.ts'
 import { number } from '../request.ts'
 import { operateCommands } from './operate.ts'
+import { snapshotCommands } from './snapshot.ts'
 
 type NewKey = Common & { tenant: string; name?: string; scope?: Scope[]; maxGpus?: string; maxAllocations?: string; maxHours?: string }
 
@@ -46,7 +47,7 @@ async function listAllowed(io: Io, options: Common): Promise<void> {
   const { body } = await answer(api.admin.allow.$get())
   show(io, options, body, ({ items }) => {
     if (items.length === 0) return 'Nobody may act yet: compute admin allow HOTKEY --role miner'
-    const rows = items.map((a) => [a.hotkey, a.role, a.standing, a.source, when(a.changed_at, io.nowMs())])
+    const rows = items.map((a) => [a.hotkey, a.role, a.drained_by ? `${a.standing} (${a.drained_by})` : a.standing, a.source, when(a.changed_at, io.nowMs())])
     return table(['HOTKEY', 'ROLE', 'STANDING', 'BY', 'SINCE'], rows)
   })
 }
@@ -88,7 +89,7 @@ function scopes(value: string, before: Scope[] = []): Scope[] {
 function allowCommands(admin: Command, io: Io): void {
   const allow = admin
     .command('allow')
-    .description('which hotkeys may act')
+    .description('which hotkeys may act; outside development the chain says so, and this ends a drain')
     .argument('<hotkey>', 'ss58 address')
     // Not a mandatory option: commander would then ask for it in front of "list" and "remove" too.
     .addOption(new Option('--role <role>', 'what it may act as').choices(ROLES))
@@ -114,8 +115,9 @@ function allowCommands(admin: Command, io: Io): void {
 
 /** `admin`: for a key with the scope "admin". */
 export function adminCommands(program: Command, io: Io): void {
-  const admin = program.command('admin').description('keys, allow-list, health, brakes; needs a key with the scope "admin"')
+  const admin = program.command('admin').description('keys, allow-list, snapshots, health, brakes; needs a key with the scope "admin"')
   keyCommands(admin, io)
   allowCommands(admin, io)
+  snapshotCommands(admin, io)
   operateCommands(admin, io)
 }
