@@ -38,7 +38,7 @@ export function lines(text: string): string[] {
 /** "a/b u8, Vec<u8>" → named or unnamed fields. */
 export function parseFields(text: string): Field[] {
   const parts = text.trim() === '' ? [] : text.trim().split(', ')
-  return parts.flatMap((part) => {
+  return parts.flatMap((part): Field[] => {
     const [first, type, ...rest] = part.trim().split(' ')
     if (first === undefined || rest.length > 0) throw new Error(`not a field: "${part}"`)
     return type === undefined ? [{ name: null, type: first }] : first.split('/').map((name) => ({ name, type }))
