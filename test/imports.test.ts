@@ -31,7 +31,7 @@ const agentOf = (path: string) => AGENTS.find((a) => path.startsWith(`node-agent
 const SDK_HOMES: Record<string, string> = {
   dockerode: 'node-agents/miner/docker/client.ts',
   ssh2: 'node-agents/validator/ssh.ts',
-  '@polkadot': 'node-agents/core/chain/link.ts',
+  '@polkadot': 'node-agents/core/chain/codec.ts',
 }
 
 const RULES: Rule[] = [
