@@ -1,4 +1,3 @@
-import type { Hotkey } from '../hotkey.ts'
 import type { Block } from './types.ts'
 
 /**
@@ -15,7 +14,7 @@ export type MethodName = string
 /** A call by its metadata names, such as { name: 'SubtensorModule.set_weights', args: [27, [0], [1], 0n] }. */
 export type RuntimeCall = { name: string; args: unknown[] }
 
-/** How far a submitted call came. `finalized: false` is final too: the caller did not want to wait longer. */
+/** How far a submitted call came. `finalized: false`: nobody waited for more. */
 export type Included = { extrinsic: string; block: Block; finalized: boolean; /** "Pallet.Event" of this extrinsic. */ events: string[] }
 
 /**
@@ -42,6 +41,4 @@ export interface Link {
   constant(name: string): Plain
   hashAt(number: number): Promise<string | null>
   blockOf(hash: string): Promise<Block & { parent: string }>
-  /** Signs with the next nonce that is free, also counting what waits in the pool; resolves once in a block (or finalized). */
-  submit(by: Hotkey, call: RuntimeCall, until: 'inBlock' | 'finalized'): Promise<Included>
 }

@@ -1,0 +1,167 @@
+import type { Codec, HeaderJson } from './codec.ts'
+import type { Codecs } from './codecs.ts'
+import { ChainError } from './errors.ts'
+import type { Rpc } from './rpc.ts'
+import type { Block } from './types.ts'
+import type { ItemName, MethodName, Plain } from './wire.ts'
+
+/** Keys of one question, and of one page of keys: nodes refuse more than 1,000. */
+const PAGE = 1000
+/** Blocks whose runtime and parent are remembered. */
+const REMEMBERED = 256
+
+type ChangeSet = { changes: [key: string, value: string | null][] }
+export type Header = Block & { parent: string }
+
+/**
+ * Reads over one connection, in plain values. Every reading names the block it is of, so that it is decoded by the runtime which wrote
+ * that block, also around a runtime upgrade.
+ */
+export class Reader {
+  readonly rpc: Rpc
+  readonly genesis: string
+  readonly #codecs: Codecs
+  readonly #codeAt = new Map<string, Promise<Codec>>()
+  readonly #headers = new Map<string, Header>()
+  #current: Codec
+
+  private constructor(rpc: Rpc, genesis: string, codecs: Codecs, current: Codec) {
+    this.rpc = rpc
+    this.genesis = genesis
+    this.#codecs = codecs
+    this.#current = current
+  }
+
+  static async open(rpc: Rpc, genesis: string, codecs: Codecs): Promise<Reader> {
+    const best = String(await rpc.call('chain_getBlockHash'))
+    const reader = new Reader(rpc, genesis, codecs, await codecs.at(rpc, genesis, best))
+    await rpc.subscribe('state_subscribeRuntimeVersion', [], 'state_unsubscribeRuntimeVersion', () => reader.#upgraded())
+    return reader
+  }
+
+  get endpoint(): string {
+    return this.rpc.name
+  }
+
+  get spec(): number {
+    return this.#current.version.specVersion
+  }
+
+  hasItem(item: ItemName): boolean {
+    return this.#current.hasItem(item)
+  }
+
+  hasMethod(method: MethodName): boolean {
+    return this.#current.hasMethod(method)
+  }
+
+  hasCall(name: string): boolean {
+    return this.#current.hasCall(name)
+  }
+
+  constant(name: string): Plain {
+    return this.#current.constant(name)
+  }
+
+  async read(item: ItemName, keys: unknown[], at: string | undefined): Promise<Plain> {
+    const hash = at ?? (await this.best())
+    const codec = await this.stateCodec(hash)
+    const stored = (await this.rpc.call('state_getStorage', [codec.storageKey(item, keys), hash])) as string | null
+    return codec.decodeItem(item, stored)
+  }
+
+  async readMany(wanted: [item: ItemName, keys: unknown[]][], at: string | undefined): Promise<Plain[]> {
+    const hash = at ?? (await this.best())
+    const codec = await this.stateCodec(hash)
+    const asked = wanted.map(([item, keys]) => ({ item, key: codec.storageKey(item, keys) }))
+    const stored = await this.#stored(
+      asked.map(({ key }) => key),
+      hash,
+    )
+    return asked.map(({ item, key }) => codec.decodeItem(item, stored.get(key) ?? null))
+  }
+
+  async entries(item: ItemName, keys: unknown[], at: string | undefined): Promise<[keys: Plain[], value: Plain][]> {
+    const hash = at ?? (await this.best())
+    const codec = await this.stateCodec(hash)
+    const prefix = codec.storagePrefix(item, keys)
+    const found: [Plain[], Plain][] = []
+    for (let last: string | null = null; ;) {
+      const page = (await this.rpc.call('state_getKeysPaged', [prefix, PAGE, last, hash])) as string[]
+      const stored = await this.#stored(page, hash)
+      for (const key of page) found.push([codec.keysOf(item, key).slice(keys.length), codec.decodeItem(item, stored.get(key) ?? null)])
+      if (page.length < PAGE) return found
+      last = page.at(-1) ?? null
+    }
+  }
+
+  async call(method: MethodName, args: unknown[], at: string | undefined): Promise<Plain> {
+    const hash = at ?? (await this.best())
+    const codec = await this.codeCodec(hash)
+    const answer = String(await this.rpc.call('state_call', [method.replace('.', '_'), codec.encodeArguments(method, args), hash]))
+    return codec.decodeAnswer(method, answer)
+  }
+
+  async hashAt(number: number): Promise<string | null> {
+    return (await this.rpc.call('chain_getBlockHash', [number])) as string | null
+  }
+
+  async best(): Promise<string> {
+    return String(await this.rpc.call('chain_getBlockHash'))
+  }
+
+  async blockOf(hash: string): Promise<Header> {
+    const known = this.#headers.get(hash)
+    if (known) return known
+    const json = (await this.rpc.call('chain_getHeader', [hash])) as HeaderJson | null
+    if (!json) throw new ChainError('NoSuchBlock', 'request', `${this.endpoint} does not know the block ${hash}: ask for one of the best chain`, true)
+    return this.#remember({ number: Number(json.number), hash, parent: json.parentHash })
+  }
+
+  /** A header as it came with a subscription, which leaves its hash out. */
+  header(json: HeaderJson): Header {
+    return this.#remember({ number: Number(json.number), hash: this.#current.headerHash(json), parent: json.parentHash })
+  }
+
+  /** The runtime that runs on top of a block: it answers calls, and takes the next transactions. */
+  codeCodec(hash: string): Promise<Codec> {
+    const known = this.#codeAt.get(hash)
+    if (known) return known
+    const made = this.#codecs.at(this.rpc, this.genesis, hash)
+    bounded(this.#codeAt, hash, made)
+    made.catch(() => this.#codeAt.delete(hash))
+    return made
+  }
+
+  /** The runtime that wrote the state of a block: its parent's. */
+  async stateCodec(hash: string): Promise<Codec> {
+    if (hash === this.genesis) return this.codeCodec(hash)
+    const { parent } = await this.blockOf(hash)
+    return this.codeCodec(parent)
+  }
+
+  async #stored(keys: string[], hash: string): Promise<Map<string, string>> {
+    const stored = new Map<string, string>()
+    for (let i = 0; i < keys.length; i += PAGE) {
+      const sets = (await this.rpc.call('state_queryStorageAt', [keys.slice(i, i + PAGE), hash])) as ChangeSet[]
+      for (const [key, value] of sets.flatMap(({ changes }) => changes)) if (value !== null) stored.set(key, value)
+    }
+    return stored
+  }
+
+  #remember(header: Header): Header {
+    bounded(this.#headers, header.hash, header)
+    return header
+  }
+
+  /** Names are looked up in the newest runtime. When that cannot be had, the pulse or the next reading finds out. */
+  #upgraded(): void {
+    const newest = async () => (this.#current = await this.codeCodec(await this.best()))
+    newest().catch(() => undefined)
+  }
+}
+
+function bounded<T>(map: Map<string, T>, key: string, value: T): void {
+  map.set(key, value)
+  if (map.size > REMEMBERED) for (const oldest of [...map.keys()].slice(0, REMEMBERED / 2)) map.delete(oldest)
+}
