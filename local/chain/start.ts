@@ -3,6 +3,7 @@ import { type Log, makeLog } from '../../node-agents/core/log.ts'
 import { Author, type Pace } from './chain/author.ts'
 import { Chain } from './chain/chain.ts'
 import { ChainControl } from './control.ts'
+import { Store } from './chain/store.ts'
 import { defaultParts } from './parts.ts'
 import { devMethods } from './rpc/dev.ts'
 import { Lie } from './rpc/lie.ts'
@@ -34,17 +35,22 @@ export async function startChain(options: StartOptions): Promise<RunningChain> {
   const { blockMs, port = 0, stateFile, log = makeLog('error', 'chain'), nowMs = Date.now, ...genesis } = options
   await cryptoWaitReady()
   const parts = defaultParts(genesis)
-  const chain = new Chain({ parts, nowMs, log })
+  const store = stateFile === undefined ? null : new Store(stateFile)
+  const chain = new Chain({ parts, nowMs, log, resume: (chain) => store?.load(chain) ?? null })
+  store?.follow(chain)
   const author = new Author(chain, blockMs)
   const node = { chain, author, lie: new Lie() }
   const { methods, connect } = devMethods(node, parts)
-  const served = await serve(node, { port, dev: methods, log })
+  const served = await serve(node, { port, dev: methods, log }).catch((error: unknown) => {
+    author.stop()
+    throw error
+  })
   connect(served)
   const url = `ws://127.0.0.1:${served.port}`
   const close = async () => {
     author.stop()
     await served.close()
+    store?.close()
   }
-  void stateFile
   return { url, control: new ChainControl(url), close }
 }

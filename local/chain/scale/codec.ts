@@ -81,7 +81,7 @@ export class Codec {
 
   #option(of: string): Coder {
     const inner = this.#coder(of)
-    const nested = /^Option</.test(of)
+    const nested = of.startsWith('Option<')
     return {
       encode: (value, to) => {
         to.byte(value === null || value === undefined ? 0 : 1)
