@@ -8,6 +8,10 @@ import { STORAGE } from './declare/storage.ts'
 import { TYPES } from './declare/types.ts'
 import { validate } from './extension.ts'
 import { type Genesis, genesis } from './genesis.ts'
+import { CONTROLS } from './controls.ts'
+import { beginBlock } from './epoch/step.ts'
+import { nextEpoch } from './epoch/schedule.ts'
+import { REGISTRATION_CALLS } from './registration/calls.ts'
 import { SERVING_CALLS } from './serving.ts'
 import { SET_CALLS } from './weights/set.ts'
 
@@ -15,9 +19,11 @@ const DEFAULTS: Genesis = { netuid: 27, tempo: 360, commitReveal: true, stakeThr
 
 const SUBTENSOR: Pallet = {
   name: 'SubtensorModule',
-  calls: { ...SET_CALLS, ...SERVING_CALLS },
+  calls: { ...SET_CALLS, ...SERVING_CALLS, ...REGISTRATION_CALLS },
+  onInitialize: beginBlock,
   validate,
   apis: {
+    'SubnetInfoRuntimeApi.get_next_epoch_start_block': (ctx, netuid) => nextEpoch(ctx, netuid as number),
     'SubnetInfoRuntimeApi.get_metagraph': (ctx, netuid) => wholeMetagraph(ctx, netuid as number),
     'SubnetInfoRuntimeApi.get_selective_metagraph': (ctx, netuid, wanted) => selectiveMetagraph(ctx, netuid as number, wanted as number[]),
     'SubnetInfoRuntimeApi.get_selective_mechagraph': (ctx, netuid, mechanism, wanted) =>
@@ -33,6 +39,6 @@ export function subtensor(options: Partial<Genesis> = {}): Part {
     apis: APIS,
     code: [SUBTENSOR],
     genesis: (ctx: Context) => genesis(ctx, { ...DEFAULTS, ...options }),
-    dev: {},
+    dev: CONTROLS,
   }
 }
