@@ -8,6 +8,7 @@ import { type Firewall, firewall } from '../docker/firewall.ts'
 import { Networks } from '../docker/networks.ts'
 import { type Probe, startProbe } from '../docker/probe.ts'
 import { PREFIX } from '../docker/driver.ts'
+import { chain } from './chain.ts'
 import { edge } from './edge.ts'
 import { engineAnswers, images } from './engine.ts'
 import { fail, type Finding, ok, text } from './finding.ts'
@@ -44,12 +45,13 @@ export async function examine(config: CheckConfig, place: Place): Promise<Findin
   const cards = await gpus(config.simulateGpu, facts)
   const onEngine = facts ? await inEngine(config, engine, facts, cards.uuids, place) : []
   place.signal.throwIfAborted()
-  const [state, doors, at] = await Promise.all([
+  const [state, doors, at, onChain] = await Promise.all([
     tried('state', stateDir(config.state)),
     tried('ports', ports(config)),
     tried('edge', edge(config.edge, key.signer, await installOf(config.state))),
+    tried('chain', chain(config, key.signer?.address ?? null, place.signal)),
   ])
-  return [...engineFindings, ...cards.findings, ...onEngine, ...doors, ...key.findings, ...state, ...at]
+  return [...engineFindings, ...cards.findings, ...onEngine, ...doors, ...key.findings, ...state, ...at, ...onChain]
 }
 
 async function inEngine(config: CheckConfig, engine: ReturnType<typeof connect>, facts: EngineFacts, uuids: string[], { walls, prefix, signal }: Place) {
