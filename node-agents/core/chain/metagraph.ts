@@ -11,6 +11,7 @@ const METHOD = 'SubnetInfoRuntimeApi.get_selective_metagraph'
 
 /** The runtime's SelectiveMetagraphIndex of every field that is wanted: an argument of the method, in no metadata. */
 const WANTED = {
+  netuid: 0,
   ownerHotkey: 5,
   ownerColdkey: 6,
   block: 7,
