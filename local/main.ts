@@ -24,10 +24,12 @@ async function up(options: UpOptions, interruption: Interruption): Promise<void>
   interruption.kill = () => stack.kill()
   const start = async () => {
     await stack.startServers()
+    const { uids } = await stack.startChain()
     await stack.startMiners()
-    const facts = stack.miners.map(({ hotkey, options: { ports } }) => ({ hotkey, ports }))
-    const { url, databaseUrl, clientKey, adminKey } = stack
-    say(banner({ url, databaseUrl, clientKey, adminKey, folder: state.folder, simulate, miners: facts }, choice))
+    const miners = stack.miners.map(({ hotkey, options: { ports } }) => ({ hotkey, ports, uid: uids.get(hotkey) ?? null }))
+    const validator = { hotkey: stack.validator.hotkey, uid: uids.get(stack.validator.hotkey) ?? null }
+    const { url, chainUrl, databaseUrl, clientKey, adminKey } = stack
+    say(banner({ url, chainUrl, databaseUrl, clientKey, adminKey, folder: state.folder, simulate, validator, miners }, choice))
     await stack.broken
   }
   try {

@@ -42,6 +42,12 @@ async function up(...more: string[]): Promise<Up> {
   return { program, url, key, pids: await childrenOf(program.child.pid ?? 0) }
 }
 
+/** The one of these processes that runs a script. */
+async function running(script: string, pids: number[]): Promise<number> {
+  for (const pid of pids) if ((await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes(script)) return pid
+  throw new Error(`nobody runs ${script}`)
+}
+
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
   return text.trim().split(' ').map(Number)
@@ -64,7 +70,10 @@ describe('npm start', () => {
       const first = await up()
       expect(first.program.out).toMatch(/NO ISOLATION/)
       expect(first.program.out).toMatch(/NVIDIA H200:8 \(simulated\)/)
-      expect(first.pids).toHaveLength(4)
+      expect(first.pids, 'chain, database, edge, validator, two miners').toHaveLength(6)
+      expect(first.program.out).toMatch(
+        /^chain {6}ws:\/\/\S+, subnet 27.*\nvalidator {2}\w{48}, uid \d+\nminer 1 {4}\w{48}, uid \d+, .*\nminer 2 {4}\w{48}, uid \d+, /m,
+      )
       expect((await stat(join(folder, 'database.sqlite'))).mode & 0o077, 'for others').toBe(0)
       const pair = keyPair()
       const api = connect({ url: first.url, key: first.key })
@@ -94,11 +103,10 @@ describe('npm start', () => {
     async () => {
       const { program, pids } = await up()
       expect(await run('local/main.ts', ['--state', folder, '--port', '0'])).toMatchObject({ code: 1, err: expect.stringContaining('another npm start uses') })
-      const [database = 0] = pids
-      process.kill(database, 'SIGKILL')
+      process.kill(await running('local/chain/main.ts', pids), 'SIGKILL')
       const { code, err } = await program.ended
       expect(code).toBe(1)
-      expect(err).toMatch(/^error: database was ended by SIGKILL .*database\.log/)
+      expect(err).toMatch(/^error: chain was ended by SIGKILL .*chain\.log/)
       await gone(pids)
     },
     LONG_MS,
@@ -108,8 +116,7 @@ describe('npm start', () => {
     'ends at once when told again, though a part of it does not stop',
     async () => {
       const { program, pids } = await up()
-      const [database = 0] = pids
-      process.kill(database, 'SIGSTOP')
+      process.kill(await running('local/database/main.ts', pids), 'SIGSTOP')
       const code = program.ended.then((ended) => ended.code)
       await until('it ends', () => program.child.exitCode !== null || (program.child.kill('SIGINT'), false), 10_000)
       expect(await code).toBe(130)
@@ -158,14 +165,15 @@ describe.skipIf(!engine)('npm start in a folder with rentals of another driver',
 
 describe('npm start -- --demo', () => {
   const acts = ['pause', 'resume', 'rekey', 'extend', 'restart', 'kill -9', 'recover']
-  const STEPS = ['start', 'register', 'allocate', 'ssh', ...acts, 'release', 'stop']
+  const STEPS = ['start', 'chain', 'register', 'allocate', 'ssh', ...acts, 'release', 'stop']
   const docker = { DOCKER_HOST: process.env['DOCKER_HOST'] ?? '' }
   const demo = (env: Record<string, string>, ...args: string[]) => run('local/main.ts', ['--demo', ...args], { TMPDIR: folder, ...env })
 
   async function works(driver: string, { code, out, err }: Ended): Promise<void> {
     expect({ code, err }).toEqual({ code: 0, err: '' })
-    const last = JSON.parse(out.trim().split('\n').at(-1) ?? '') as { steps: Record<string, number> }
-    expect(last).toMatchObject({ demo: 'ok', driver })
+    const last = JSON.parse(out.trim().split('\n').at(-1) ?? '') as { steps: Record<string, number>; snapshot_block: number }
+    expect(last).toMatchObject({ demo: 'ok', driver, registered: 3, snapshot_block: expect.any(Number) })
+    expect(last.snapshot_block % 25, 'snapshots are of such blocks only').toBe(0)
     expect(Object.keys(last.steps)).toEqual(STEPS)
     expect(await readdir(folder)).toEqual([])
   }

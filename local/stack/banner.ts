@@ -1,11 +1,17 @@
 import type { Choice } from './engine.ts'
-import type { Stack } from './stack.ts'
+import { NETUID, type Stack } from './stack.ts'
 
-export type Facts = Pick<Stack, 'url' | 'databaseUrl' | 'clientKey' | 'adminKey'> & {
+/** On the subnet; `uid` null: the chain is not asked for this one. */
+type Agent = { hotkey: string; uid: number | null }
+
+export type Facts = Pick<Stack, 'url' | 'chainUrl' | 'databaseUrl' | 'clientKey' | 'adminKey'> & {
   folder: string
   simulate: string | null
-  miners: { hotkey: string; ports: { first: number; last: number } }[]
+  validator: Agent
+  miners: (Agent & { ports: { first: number; last: number } })[]
 }
+
+const named = ({ hotkey, uid }: Agent) => `${hotkey}, ${uid === null ? 'let in by hand' : `uid ${uid}`}`
 
 /** What a person needs to use the stack. Pure. Both commands can be pasted as they stand. */
 export function banner(f: Facts, { driver, image, notes }: Choice): string {
@@ -15,7 +21,9 @@ export function banner(f: Facts, { driver, image, notes }: Choice): string {
     '',
     `edge       ${f.url} (what it can do: ${f.url}/openapi.json)`,
     `database   ${f.databaseUrl}`,
-    ...f.miners.map(({ hotkey, ports }, i) => `miner ${i + 1}    ${hotkey}, ${gpus}, SSH ports ${ports.first}-${ports.last}`),
+    `chain      ${f.chainUrl}, subnet ${NETUID}, a block each second`,
+    `validator  ${named(f.validator)}`,
+    ...f.miners.map((m, i) => `miner ${i + 1}    ${named(m)}, ${gpus}, SSH ports ${m.ports.first}-${m.ports.last}`),
     `rentals    driver ${driver}, image ${image}`,
     ...notes.map((note) => `  !        ${note}`),
     `API key    ${f.clientKey}`,

@@ -10,11 +10,13 @@ import { Stack } from './stack.ts'
 import { StackState } from './state.ts'
 import { type Say, Steps } from './steps.ts'
 import { story } from './story.ts'
+import type { Roster } from './subnet.ts'
 
 /** Starts a stack of its own, plays the story, and leaves nothing behind. Rejects with a Mistake naming step and cause. */
 export async function demo(options: UpOptions, choice: Choice, interruption: Interruption, say: Say): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'compute-demo-'))
   const steps = new Steps(say)
+  let roster: Roster
   for (const note of choice.notes) say(note)
   try {
     const { miners, simulate } = options
@@ -22,11 +24,12 @@ export async function demo(options: UpOptions, choice: Choice, interruption: Int
     const firstPort = randomInt(20_000, 29_000)
     const stack = new Stack({ state: await StackState.open(folder), port: 0, choice, miners, simulate, firstPort })
     interruption.kill = () => stack.kill()
-    await thenStop(Promise.race([story(stack, choice, steps), stack.broken, interruption.first]), () => stopAll(stack, steps))
+    roster = await thenStop(Promise.race([story(stack, choice, steps), stack.broken, interruption.first]), () => stopAll(stack, steps))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-  say(JSON.stringify({ demo: 'ok', driver: choice.driver, steps: steps.ms }))
+  const { registered, block: snapshot_block } = roster
+  say(JSON.stringify({ demo: 'ok', driver: choice.driver, registered, snapshot_block, steps: steps.ms }))
 }
 
 function stopAll(stack: Stack, steps: Steps): Promise<unknown> {
@@ -38,15 +41,13 @@ function stopAll(stack: Stack, steps: Steps): Promise<unknown> {
 }
 
 /** `stop` in any case. When both fail, the first failure tells of the other. */
-async function thenStop(work: Promise<void>, stop: () => Promise<unknown>): Promise<void> {
-  const failure = await work.then(
-    () => null,
-    (error: unknown) => ({ error }),
-  )
+async function thenStop<T>(work: Promise<T>, stop: () => Promise<unknown>): Promise<T> {
+  const [outcome] = await Promise.allSettled([work])
   try {
     await stop()
   } catch (error) {
-    throw failure ? new Mistake(`${reason(failure.error)}; then ${reason(error)}`, failure.error) : error
+    throw outcome.status === 'rejected' ? new Mistake(`${reason(outcome.reason)}; then ${reason(error)}`, outcome.reason) : error
   }
-  if (failure) throw failure.error
+  if (outcome.status === 'rejected') throw outcome.reason
+  return outcome.value
 }

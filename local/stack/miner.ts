@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import * as z from 'zod'
 import { readJson } from '../../node-agents/core/files.ts'
-import { generateHotkey, loadHotkey } from '../../node-agents/core/hotkey.ts'
-import { readIfThere } from '../../node-agents/core/files.ts'
 import type { Driver, Owner } from '../../node-agents/core/ports.ts'
 import { dockerDriver } from '../../node-agents/miner/docker/driver.ts'
 import { boxDriver } from '../box/driver.ts'
 import { Child } from './child.ts'
 import type { Choice } from './engine.ts'
+import { hotkeyAt } from './wallet.ts'
 
 /** Every rental of the stack is for this machine only. */
 const HOST = '127.0.0.1'
@@ -20,6 +19,8 @@ export type MinerOptions = {
   name: string
   choice: Choice
   ports: { first: number; last: number }
+  /** What it announces on the chain, which takes no 127.0.0.1. */
+  axonIp: string
   /** `--simulate-gpu`, or null for the GPUs of this machine. */
   simulate: string | null
 }
@@ -37,14 +38,12 @@ export class StackMiner {
 
   /** Reads its wallet, or makes one. */
   static async open(options: MinerOptions): Promise<StackMiner> {
-    const path = join(options.folder, 'hotkey')
-    const { address } = (await readIfThere(path)) === null ? await generateHotkey(path) : await loadHotkey(path)
-    return new StackMiner(address, options)
+    return new StackMiner(await hotkeyAt(join(options.folder, 'hotkey')), options)
   }
 
   /** Starts the agent. @param registration the edge's `url#fingerprint` */
-  start(registration: string): Child {
-    const { name, folder, log, choice, ports, simulate } = this.options
+  start(registration: string, chain: string, netuid: number): Child {
+    const { name, folder, log, choice, ports, axonIp, simulate } = this.options
     const args = {
       '--edge': registration,
       '--hotkey-file': join(folder, 'hotkey'),
@@ -53,8 +52,10 @@ export class StackMiner {
       '--bind': HOST,
       '--ports': `${ports.first}-${ports.last}`,
       '--images': choice.image,
-      '--chain': 'none',
       '--reconnect-jitter-ms': '1000',
+      '--chain': chain,
+      '--netuid': String(netuid),
+      '--axon-ip': axonIp,
       ...(choice.socket && { '--docker': choice.socket }),
       ...(simulate && { '--simulate-gpu': simulate }),
     }

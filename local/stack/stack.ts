@@ -7,11 +7,13 @@ import { Child } from './child.ts'
 import type { Choice } from './engine.ts'
 import { StackMiner } from './miner.ts'
 import type { StackState } from './state.ts'
+import { enrol, rolesFollow, type Roster } from './subnet.ts'
+import { StackValidator } from './validator.ts'
 
 const PORTS_A_MINER = 500
 const REGISTER_MS = 60_000
 const POLL_MS = 100
-const NETUID = '27'
+export const NETUID = 27
 /** So that trying things out, in a loop too, never meets the limit. */
 const QUOTA = { requests_per_minute: 6000, allocations_per_minute: 600 }
 
@@ -26,16 +28,18 @@ export type StackOptions = {
   firstPort: number
 }
 
-/** Database, edge and miners, each a process of its own. Start it in order, stop it in the other. */
+/** Chain, database, edge, validator and miners, each a process of its own. Start it in order, stop it in the other. */
 export class Stack {
   readonly #o: StackOptions
   readonly #servers: Child[] = []
   #miners: StackMiner[] = []
+  #validator: StackValidator | null = null
   #fail: (why: Mistake) => void = () => undefined
   #stopping = false
   /** Rejects when one of its processes ends by itself. */
   readonly broken: Promise<never>
   url = ''
+  chainUrl = ''
   databaseUrl = ''
   clientKey = ''
 
@@ -53,9 +57,40 @@ export class Stack {
     return this.#miners
   }
 
-  /** Database, migrations, edge, a client key. Rejects with a Mistake that names the fix. */
+  get validator(): StackValidator {
+    if (!this.#validator) throw new TypeError('the servers are started first')
+    return this.#validator
+  }
+
+  /** Chain, database, migrations, edge, a client key. Rejects with a Mistake that names the fix. */
   async startServers(): Promise<void> {
     await isFree(this.#o.port)
+    await this.#openWallets()
+    await Promise.all([this.#startChain(), this.#startEdge()])
+    this.clientKey = await this.#orBroken(this.#ensureClientKey())
+  }
+
+  async #openWallets(): Promise<void> {
+    const { miners, choice, simulate, state, firstPort } = this.#o
+    const optionsOf = (n: number) => ({
+      name: `miner-${n}`,
+      folder: state.path(`miner-${n}`),
+      log: state.path('log', `miner-${n}.log`),
+      ports: { first: firstPort + (n - 1) * PORTS_A_MINER, last: firstPort + n * PORTS_A_MINER - 1 },
+      axonIp: `127.0.0.${n + 1}`,
+      choice,
+      simulate,
+    })
+    this.#miners = await Promise.all(Array.from({ length: miners }, (_, i) => StackMiner.open(optionsOf(i + 1))))
+    this.#validator = await StackValidator.open({ folder: state.path('validator'), log: state.path('log', 'validator.log') })
+  }
+
+  async #startChain(): Promise<void> {
+    const args = ['--state', this.#o.state.path('chain.json'), '--block-ms', '1000']
+    this.chainUrl = await this.#server({ name: 'chain', script: 'local/chain/main.ts', args })
+  }
+
+  async #startEdge(): Promise<void> {
     const { state } = this.#o
     this.databaseUrl = await this.#server({
       name: 'database',
@@ -67,31 +102,28 @@ export class Stack {
     const vars = {
       ...state.keys.edge.vars,
       ENVIRONMENT: 'development',
-      NETUID,
+      NETUID: String(NETUID),
+      TRUSTED_VALIDATORS: this.validator.hotkey,
       DEFAULT_IMAGE: this.#o.choice.image,
       DATABASE_URL: this.databaseUrl,
       DATABASE_TOKEN: state.keys.databaseToken,
     }
     const input = JSON.stringify({ vars, port: this.#o.port, persist: state.path('edge') })
     this.url = await this.#server({ name: 'edge', script: 'local/edge/main.ts', input })
-    this.clientKey = await this.#orBroken(this.#ensureClientKey())
   }
 
-  /** Admits the miners, starts their agents, and waits until clients can see them. */
+  /** Puts validator and miners on the subnet, starts the validator, and waits until the edge follows what it says of them. */
+  async startChain(): Promise<Roster> {
+    const miners = this.#miners.map((m) => m.hotkey)
+    this.#goOn()
+    this.#watch(this.validator.start(this.#registration, this.chainUrl, NETUID))
+    const block = await this.#orBroken(enrol(this.chainUrl, NETUID, this.validator.hotkey, miners))
+    const log = this.#o.state.path('log', 'validator.log')
+    return this.#orBroken(rolesFollow(this.#api(this.adminKey), block, [this.validator.hotkey, ...miners], log))
+  }
+
+  /** Starts the miners' agents, and waits until clients can see them. */
   async startMiners(): Promise<void> {
-    const { miners, choice, simulate, state, firstPort } = this.#o
-    const numbers = Array.from({ length: miners }, (_, i) => i + 1)
-    const ports = (n: number) => ({ first: firstPort + (n - 1) * PORTS_A_MINER, last: firstPort + n * PORTS_A_MINER - 1 })
-    const optionsOf = (n: number) => ({
-      name: `miner-${n}`,
-      folder: state.path(`miner-${n}`),
-      log: state.path('log', `miner-${n}.log`),
-      ports: ports(n),
-      choice,
-      simulate,
-    })
-    this.#miners = await Promise.all(numbers.map((n) => StackMiner.open(optionsOf(n))))
-    await this.#orBroken(this.#admit())
     this.#goOn()
     for (const miner of this.#miners) this.#startAgent(miner)
     await this.#orBroken(this.#registered())
@@ -108,8 +140,12 @@ export class Stack {
     return result
   }
 
+  get #registration(): string {
+    return `${this.url}#${this.#o.state.keys.edge.fingerprint}`
+  }
+
   #startAgent(miner: StackMiner): void {
-    this.#watch(miner.start(`${this.url}#${this.#o.state.keys.edge.fingerprint}`))
+    this.#watch(miner.start(this.#registration, this.chainUrl, NETUID))
   }
 
   /** Stops everything, last started first. Rentals are kept for the next start, or removed. */
@@ -117,7 +153,7 @@ export class Stack {
     this.#stopping = true
     const { EDGE_ADDRESS } = this.#o.state.keys.edge.vars
     const problems = new Problems()
-    await problems.during(Promise.all(this.#miners.map((m) => m.stop())))
+    await problems.during(Promise.all([...this.#miners, this.#validator].map((agent) => agent?.stop())))
     await problems.during(Promise.all(this.#miners.map((m) => m.halt(EDGE_ADDRESS, rentals))))
     for (const server of this.#servers.toReversed()) await problems.during(server.stop())
     await problems.during(this.#o.state.unlock())
@@ -126,7 +162,7 @@ export class Stack {
 
   /** Ends every process at once; rentals run on. */
   kill(): void {
-    for (const miner of this.#miners) miner.kill()
+    for (const agent of [...this.#miners, this.#validator]) agent?.kill()
     for (const server of this.#servers) server.kill()
   }
 
@@ -173,14 +209,6 @@ export class Stack {
     const { body } = await answer(this.#api(this.adminKey).admin.keys.$post({ json: { tenant: 'local', name: 'npm start', quota: QUOTA } }))
     await state.keep({ client: body.secret })
     return body.secret
-  }
-
-  /** Who was drained by hand stays drained. */
-  async #admit(): Promise<void> {
-    const api = this.#api(this.adminKey)
-    const known = new Set((await answer(api.admin.allow.$get())).body.items.map((a) => a.hotkey))
-    const strangers = this.#miners.filter((m) => !known.has(m.hotkey))
-    await Promise.all(strangers.map(({ hotkey }) => api.admin.allow.$post({ json: { hotkey, role: 'miner' } })))
   }
 
   async #registered(): Promise<void> {

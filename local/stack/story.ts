@@ -5,8 +5,9 @@ import { reason } from '../../node-agents/core/mistake.ts'
 import { generateHostKey } from '../../node-agents/miner/hostkey.ts'
 import type { Choice } from './engine.ts'
 import { runCommand } from './login.ts'
-import type { Stack } from './stack.ts'
+import { NETUID, type Stack } from './stack.ts'
 import type { Steps } from './steps.ts'
+import type { Roster } from './subnet.ts'
 
 const HEADER = { prefer: 'wait=50' }
 const HOURS = 48
@@ -106,12 +107,17 @@ class Rental {
   }
 }
 
-/** The story of a rental, once through: everything a tenant can do, and an agent that dies under it. */
-export async function story(stack: Stack, choice: Choice, steps: Steps): Promise<void> {
+/** The story of a rental, once through: everything a tenant can do, and an agent that dies under it. @returns who is on the subnet */
+export async function story(stack: Stack, choice: Choice, steps: Steps): Promise<Roster> {
   await steps.run(
     'start',
     () => stack.startServers(),
-    () => `database ${stack.databaseUrl}, edge ${stack.url}`,
+    () => `chain ${stack.chainUrl}, database ${stack.databaseUrl}, edge ${stack.url}`,
+  )
+  const roster = await steps.run(
+    'chain',
+    () => stack.startChain(),
+    (r) => `subnet ${NETUID}: validator and ${stack.miners.length} miner(s) are uids ${[...r.uids.values()].join(', ')}; roles follow block ${r.block}`,
   )
   await steps.run(
     'register',
@@ -157,4 +163,5 @@ export async function story(stack: Stack, choice: Choice, steps: Steps): Promise
     (said) => `the agent is back and restarts it: ${said}`,
   )
   await steps.run('release', () => rental.release(), text)
+  return roster
 }

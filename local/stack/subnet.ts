@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { answer, type Api } from '../../node-agents/cli/client.ts'
+import { Mistake } from '../../node-agents/core/mistake.ts'
+import { SNAPSHOT_EVERY, VALIDATOR_STAKE_RAO } from '../../schema/index.ts'
+import { ChainControl } from '../chain/control.ts'
+
+const APPLIED_MS = 60_000
+const POLL_MS = 250
+
+/**
+ * Who is on the subnet as the edge knows it: the block that roles follow, and by hotkey the uid; null for one that a person let in,
+ * as folders of earlier versions have it, which is not the chain's business any more.
+ */
+export type Roster = { block: number; registered: number; uids: Map<string, number | null> }
+
+/** The account that dev chains call Alice: it has money and no secret. */
+const COLDKEY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY'
+
+/**
+ * Puts hotkeys on the subnet of a development chain, unless they are there, and gives the validator what it needs for a permit. Then lets
+ * the chain go on at once to the next block that snapshots are of. @returns its number; it is final
+ */
+export async function enrol(url: string, netuid: number, validator: string, miners: string[]): Promise<number> {
+  const control = new ChainControl(url)
+  const uids: number[] = []
+  for (const hotkey of [validator, ...miners]) uids.push(await control.register(netuid, hotkey, COLDKEY))
+  await control.stake(validator, netuid, 10n * VALIDATOR_STAKE_RAO)
+  await control.permit(netuid, uids[0] ?? 0, true)
+  const { number } = await control.newBlocks() // with all of that in it
+  const block = Math.ceil(number / SNAPSHOT_EVERY) * SNAPSHOT_EVERY
+  if (block > number) await control.newBlocks(block - number)
+  await control.finalize()
+  return block
+}
+
+/**
+ * Waits until the edge follows a snapshot of this block or a later one, in which all these hotkeys are.
+ * @param hint where to look when it does not
+ */
+export async function rolesFollow(api: Api, block: number, hotkeys: string[], hint: string): Promise<Roster> {
+  const deadline = Date.now() + APPLIED_MS
+  for (;;) {
+    const roster = await rosterOf(api, hotkeys)
+    const missing = hotkeys.filter((h) => !roster.uids.has(h))
+    if (roster.block >= block && missing.length === 0) return roster
+    if (Date.now() > deadline) {
+      const why = roster.block < block ? `the edge follows block ${roster.block}, not ${block}` : `the edge does not know ${missing.join(', ')}`
+      throw new Mistake(`no snapshot of the subnet came through in ${APPLIED_MS / 1000} s: ${why}; see ${hint}`)
+    }
+    await sleep(POLL_MS)
+  }
+}
+
+async function rosterOf(api: Api, hotkeys: string[]): Promise<Roster> {
+  const [{ body: network }, { body: agents }] = await Promise.all([answer(api.v1.network.$get()), answer(api.admin.allow.$get())])
+  const ours = agents.items.filter((a) => hotkeys.includes(a.hotkey) && (a.uid !== null || a.source === 'allow'))
+  const uids = new Map(ours.map(({ hotkey, uid }) => [hotkey, uid]))
+  return { block: network.snapshot_block ?? 0, registered: ours.filter((a) => a.uid !== null).length, uids }
+}

@@ -1,0 +1,47 @@
+import { join } from 'node:path'
+import { Child } from './child.ts'
+import { hotkeyAt } from './wallet.ts'
+
+export type ValidatorOptions = {
+  /** Folder of this validator alone: wallet, agent's state. */
+  folder: string
+  log: string
+}
+
+/** The validator of the stack: a wallet that outlives the process, and the agent. */
+export class StackValidator {
+  readonly hotkey: string
+  readonly #o: ValidatorOptions
+  #child: Child | null = null
+
+  private constructor(hotkey: string, options: ValidatorOptions) {
+    this.hotkey = hotkey
+    this.#o = options
+  }
+
+  static async open(options: ValidatorOptions): Promise<StackValidator> {
+    return new StackValidator(await hotkeyAt(join(options.folder, 'hotkey')), options)
+  }
+
+  /** Starts the agent. @param registration the edge's `url#fingerprint` */
+  start(registration: string, chain: string, netuid: number): Child {
+    const { folder, log } = this.#o
+    const args = {
+      '--edge': registration,
+      '--hotkey-file': join(folder, 'hotkey'),
+      '--state': join(folder, 'state'),
+      '--chain': chain,
+      '--netuid': String(netuid),
+    }
+    this.#child = new Child({ name: 'validator', script: 'local/validator.ts', args: Object.entries(args).flat(), log })
+    return this.#child
+  }
+
+  async stop(): Promise<void> {
+    await this.#child?.stop()
+  }
+
+  kill(): void {
+    this.#child?.kill()
+  }
+}
