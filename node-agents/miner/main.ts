@@ -46,7 +46,7 @@ export async function runMiner(config: MinerConfig, driver: Driver, signal: Abor
   try {
     await makeStateDir(config.state)
     cleanup.defer('lock', await lockState(config.state))
-    const by = await loadHotkey(config.hotkeyFile)
+    const by = await loadHotkey(config.hotkeyFile, { warn: (text) => log.warn(text) })
     const signer = makeSigner(by)
     const state = await openState(config.state, realClock.wallMs, (error) =>
       log.error({ err: error }, 'the state directory cannot be written: reports go on, numbered from the clock. Free some space there.'),

@@ -56,7 +56,7 @@ export async function runValidator(config: ValidatorConfig, signal: AbortSignal,
 /** Puts a validator together. Nothing is asked of anybody yet. */
 async function assemble({ hotkeyFile, edge, netuid }: ValidatorConfig, state: State, chain: Chain, log: Log): Promise<Validator> {
   const clock = realClock
-  const signer = makeSigner(await loadHotkey(hotkeyFile))
+  const signer = makeSigner(await loadHotkey(hotkeyFile, { warn: (text) => log.warn(text) }))
   const hotkey = signer.address
   const control = new HttpControl(edge.url, signer, () => receiverOf(state), new EdgeClock(clock))
   const meeting = new Meeting({ control, state, pin: edge.pin, clock, log })

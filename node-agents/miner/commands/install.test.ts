@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,8 +8,10 @@ import { computeMiner } from '../../../test/support/compute-miner.ts'
 import { MemoryEngine } from '../../../test/support/driver.ts'
 import { toConfig } from '../../core/common-settings.ts'
 import { generateHotkey } from '../../core/hotkey.ts'
+import { hidePassword, passwordVariables } from '../../core/wallet/password.ts'
 import { readSettings, buildCommand } from '../../core/settings.ts'
 import { SETTINGS } from '../config.ts'
+import { runCommand } from './index.ts'
 import { flags, quoted } from './install.ts'
 
 const systemd = (() => {
@@ -51,6 +53,28 @@ describe('compute miner install', () => {
     )
     await expect(install(...given(), '--hotkey-file', join(dir, 'absent'), '--unit', join(dir, 'never'))).rejects.toThrow(/absent/)
     await expect(readFile(join(dir, 'never'))).rejects.toThrow('ENOENT')
+  })
+
+  it('never asks for the password of a hotkey, as nobody can be asked at boot, and says where it belongs', async () => {
+    const { files, password } = JSON.parse(await readFile(join(import.meta.dirname, '../../../test/vectors/wallets.json'), 'utf8')) as {
+      files: Record<string, string>
+      password: string
+    }
+    const path = join(dir, 'encrypted')
+    await writeFile(path, Buffer.from(files['vault'] ?? '', 'base64'), { mode: 0o600 })
+    const unit = join(dir, 'encrypted.service')
+    const argv = [...given(), '--hotkey-file', path, '--unit', unit]
+    await expect(install(...argv)).rejects.toThrow(/encrypted.*no terminal.*export BT_PW_/s)
+    const variable = passwordVariables(path).at(-1) ?? ''
+    const said: string[] = []
+    const hands = {
+      env: { [variable]: hidePassword(password, variable) },
+      out: (text: string) => said.push(text),
+      makeDriver: () => new MemoryEngine().driver(),
+    }
+    await runCommand('install', argv, hands)
+    expect(said.join('\n')).toContain(`put it into /etc/compute-miner.env (mode 0600) as a line ${variable}=…`)
+    expect(await readFile(unit, 'utf8')).toContain('\nEnvironmentFile=-/etc/compute-miner.env\n')
   })
 
   it('gives the agent back every setting it was given', () => {

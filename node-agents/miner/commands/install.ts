@@ -3,11 +3,14 @@ import { fileURLToPath } from 'node:url'
 import { toConfig } from '../../core/common-settings.ts'
 import { loadHotkey } from '../../core/hotkey.ts'
 import { errno, Mistake } from '../../core/mistake.ts'
+import { passwordFrom, passwordVariables } from '../../core/wallet/password.ts'
 import { buildCommand, readSettings } from '../../core/settings.ts'
 import { type MinerConfig, SETTINGS } from '../config.ts'
 import type { Hands } from './index.ts'
 
 const NAME = 'compute-miner'
+/** Not in the unit, which everybody may read: the password of an encrypted hotkey. */
+const ENVIRONMENT = `/etc/${NAME}.env`
 const UNIT = `/etc/systemd/system/${NAME}.service`
 const ABOUT = `Write a systemd unit that runs this agent with the flags given here. Run it as root.
 To take it back: systemctl disable --now compute-miner; rm ${UNIT}. Containers run on`
@@ -29,8 +32,10 @@ export async function installCommand(argv: string[], { env, out }: Hands): Promi
   const text = unitText({ node: await realpath(process.execPath), main: MAIN, config })
   if (print) out(text.trimEnd())
   else {
-    await loadHotkey(config.hotkeyFile) // a unit that cannot start is not worth writing
+    await loadHotkey(config.hotkeyFile, { env, ask: null }) // a unit that cannot start is not worth writing, and at boot nobody is asked
     await write(unit, text)
+    if (passwordFrom(env, config.hotkeyFile))
+      out(`The password of the hotkey is not in the unit: put it into ${ENVIRONMENT} (mode 0600) as a line ${passwordVariables(config.hotkeyFile).at(-1)}=…`)
     out(`${unit} is written. Start the agent now and at every boot:\n  systemctl daemon-reload\n  systemctl enable --now ${NAME}`)
   }
   return 0
@@ -110,6 +115,7 @@ KillMode=mixed
 TimeoutStopSec=30
 UMask=0077
 Environment=NODE_ENV=production
+EnvironmentFile=-${ENVIRONMENT}
 LogRateLimitIntervalSec=30
 LogRateLimitBurst=3000
 OOMScoreAdjust=-500

@@ -21,9 +21,8 @@ const DIAL_MS = 3000
 
 export async function hotkey(path: string): Promise<{ signer: Signer | null; findings: Finding[] }> {
   try {
-    const signer = makeSigner(await loadHotkey(path))
-    const { mode } = await stat(path)
-    const loose = (mode & 0o077) !== 0
+    let loose = false
+    const signer = makeSigner(await loadHotkey(path, { warn: () => (loose = true) }))
     return {
       signer,
       findings: [loose ? warn('hotkey', `${signer.address}; others on this host may read its file`, `chmod 600 ${path}`) : ok('hotkey', signer.address)],
