@@ -11,7 +11,7 @@ export const PROBLEMS = {
   not_found: { status: 404, title: 'Not found', retryable: false },
 
   unauthorized: { status: 401, title: 'A valid API key is needed', retryable: false },
-  forbidden: { status: 403, title: 'This key lacks the scope', retryable: false },
+  forbidden: { status: 403, title: 'This key may not do that', retryable: false },
   rate_limited: { status: 429, title: 'Too many requests', retryable: true },
   quota_exceeded: { status: 403, title: 'The quota of this key is used up', retryable: false },
 

@@ -1,7 +1,7 @@
 import { sql, type SQL } from 'drizzle-orm'
 import type { Agent, Change } from '../verbs/roles.ts'
 
-/** In words that the index of those present is made with. */
+/** In words that the index of those present is made with; a planner left alone may read everybody who ever was. */
 const present = sql`(uid IS NOT NULL OR source = 'allow')`
 
 /** Agents that the chain or a person let in, and of these hotkeys all that were here ever, as rows of `agentOf`. */
@@ -9,7 +9,7 @@ export function agentsAmong(hotkeys: string[]): SQL {
   const columns = sql`a.hotkey AS hotkey, a.role AS role, a.standing AS standing, a.source AS source, a.drained_by AS drainedBy, a.uid AS uid, a.coldkey AS coldkey,
     EXISTS (SELECT 1 FROM claims c WHERE c.hotkey = a.hotkey AND c.freed_at IS NULL) AS live`
   return sql`
-    SELECT ${columns} FROM (SELECT * FROM agents WHERE ${present}) a
+    SELECT ${columns} FROM (SELECT * FROM agents INDEXED BY agents_present WHERE ${present}) a
     UNION SELECT ${columns} FROM json_each(${JSON.stringify(hotkeys)}) h JOIN agents a ON a.hotkey = h.value`
 }
 
@@ -40,5 +40,5 @@ export function changeAgents(changes: Change[], nowMs: number, when: SQL): SQL[]
 
 /** How many hotkeys may act, by role. */
 export function countActive(): SQL {
-  return sql`SELECT role, count(*) AS n FROM agents WHERE ${present} AND standing = 'active' GROUP BY role`
+  return sql`SELECT role, count(*) AS n FROM agents INDEXED BY agents_present WHERE ${present} AND standing = 'active' GROUP BY role`
 }

@@ -49,11 +49,12 @@ export function hear(said: Said): SQL[] {
 
 /** However often a stolen key posts, no more than this is kept, and what others said stays. */
 function prune(hotkey: string): SQL[] {
-  const over = (agreed: SQL) =>
-    sql`SELECT digest FROM snapshots WHERE state NOT IN ('applied', 'held') AND ${agreed} ORDER BY first_at DESC, digest LIMIT -1 OFFSET ${ROWS_KEPT}`
+  const over = (agreed: SQL) => sql`DELETE FROM snapshots WHERE digest IN (SELECT digest FROM snapshots
+    WHERE state NOT IN ('applied', 'held') AND ${agreed} ORDER BY first_at DESC, digest LIMIT -1 OFFSET ${ROWS_KEPT})`
   return [
     sql`DELETE FROM snapshot_posts WHERE hotkey = ${hotkey} AND id <= (SELECT id FROM snapshot_posts WHERE hotkey = ${hotkey} ORDER BY id DESC LIMIT 1 OFFSET ${POSTS_KEPT})`,
-    sql`DELETE FROM snapshots WHERE digest IN (SELECT digest FROM (${over(sql`agreed_at IS NULL`)}) UNION ALL SELECT digest FROM (${over(sql`agreed_at IS NOT NULL`)}))`,
+    over(sql`agreed_at IS NULL`),
+    over(sql`agreed_at IS NOT NULL`),
   ]
 }
 
@@ -96,7 +97,7 @@ export function recentSnapshots(): SQL {
   return sql`
     SELECT s.digest AS digest, s.block AS block, s.block_hash AS blockHash, s.uids AS uids, s.state AS state, s.detail AS detail, s.chain_at AS chainAt, s.first_at AS firstAt,
       s.agreed_at AS agreedAt, s.applied_at AS appliedAt,
-      (SELECT json_group_array(v.hotkey) FROM snapshot_posts v WHERE v.digest = s.digest AND v.outcome IN ${VOTES}) AS votes
+      (SELECT json_group_array(DISTINCT v.hotkey) FROM snapshot_posts v WHERE v.digest = s.digest AND v.outcome IN ${VOTES}) AS votes
     FROM snapshots s ORDER BY s.block DESC, s.first_at DESC LIMIT ${SHOWN}`
 }
 

@@ -75,7 +75,7 @@ const OPTIONS: Record<string, string> = {
 /** What a user can do about a problem, beyond what its detail says. */
 const FIXES: Partial<Record<ProblemCode, string>> = {
   unauthorized: 'Check COMPUTE_API_KEY, or run compute login --url URL --key KEY with a valid key.',
-  forbidden: 'Use a key with that scope; an admin makes one with: compute admin keys create --tenant NAME --scope SCOPE.',
+  forbidden: 'If a scope is missing, an admin makes a key that has it: compute admin keys create --tenant NAME --scope SCOPE.',
   quota_exceeded: 'Release something (compute ls, compute down ID), ask for less, or ask an admin for a larger quota.',
   no_capacity: 'See what is free with: compute gpus. Then ask for less or for another model, or try again later.',
   image_not_offered: 'Name another image with --image; compute gpus shows what miners offer.',

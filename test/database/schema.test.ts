@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eq, sql } from 'drizzle-orm'
@@ -7,7 +7,8 @@ import { migrate as drizzleMigrate } from 'drizzle-orm/libsql/migrator'
 import { afterAll, expect, it } from 'vitest'
 import { migrate } from '../../local/database/migrate.ts'
 import { apiKeys, audit, claims, events, gpus } from '../../schema/tables/index.ts'
-import { onEveryDatabase } from '../support/database.ts'
+import { startDatabase } from '../../local/database/server.ts'
+import { onEveryDatabase, query } from '../support/database.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'compute-migrations-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
@@ -61,7 +62,7 @@ onEveryDatabase('migrations', (client, database) => {
   })
 
   it('rebuild a table that others point at', async () => {
-    await client().batch(["INSERT INTO agents VALUES ('5A', 'miner', 'active', 'allow', NULL, 1)"], 'write')
+    await client().batch(["INSERT INTO agents (hotkey, role, source, changed_at) VALUES ('5A', 'miner', 'allow', 1)"], 'write')
     const columns = 'SELECT * FROM agents'
     const rebuild = [
       'CREATE TABLE agents_new AS ' + columns,
@@ -74,6 +75,26 @@ onEveryDatabase('migrations', (client, database) => {
     expect((await client().execute('SELECT hotkey FROM agents')).rows[0]?.['hotkey']).toBe('5A')
     expect((await client().execute('PRAGMA foreign_keys')).rows[0]?.[0]).toBe(1)
   })
+})
+
+it('a drain from before anybody wrote who drained is one by a person', async () => {
+  const real = join(import.meta.dirname, '../../schema/migrations')
+  const folder = mkdtempSync(join(scratch, 'm-'))
+  cpSync(real, folder, { recursive: true })
+  const journal = JSON.parse(readFileSync(join(real, 'meta/_journal.json'), 'utf8')) as { entries: unknown[] }
+  writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ ...journal, entries: journal.entries.slice(0, 3) }))
+  const database = await startDatabase({ file: ':memory:' })
+  try {
+    await migrate(database.url, undefined, folder)
+    await query(
+      database.url,
+      "INSERT INTO agents (hotkey, role, standing, source, changed_at) VALUES ('a', 'miner', 'draining', 'allow', 1), ('b', 'miner', 'active', 'allow', 1)",
+    )
+    expect(await migrate(database.url)).toContain('0003_snapshots')
+    expect(await query(database.url, 'SELECT drained_by FROM agents ORDER BY hotkey')).toEqual([{ drained_by: 'operator' }, { drained_by: null }])
+  } finally {
+    await database.close()
+  }
 })
 
 onEveryDatabase('drizzle', (client) => {

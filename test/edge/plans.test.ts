@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { AllocationView } from '../../schema/index.ts'
 import { HOST_KEY, WireMiner } from '../support/agent.ts'
 import { databases } from '../support/database.ts'
-import { startTestEdge } from '../support/edge.ts'
+import { agree, someone, Subnet, trustingEdge } from '../support/snapshot.ts'
 import { Tap } from '../support/tap.ts'
 
 /** What may be read from end to end: what is as long as the request itself, or as what is open right now, and never as what ever was. */
@@ -13,6 +13,9 @@ const BOUNDED = [
   /^SCAN (settings|sqlite_sequence|n)$/, // a handful of rows; n is the sequence of events
   /USING (COVERING )?INDEX allocations_(away|ending|wish|deadline|warn)\b/, // partial: open ones only
   /^SCAN miners USING COVERING INDEX/, // counted, for the brake
+  /^SCAN (s|snapshots)( USING INDEX snapshots_\w+)?$/, // 32 that were agreed on, 32 that were not, and two
+  /^SCAN snapshot_posts$/, // 50 of each validator
+  /^SCAN agents USING (COVERING )?INDEX agents_present$/, // who is on the subnet
   /^SCAN f$/, // from the oldest event to the first that is kept
 ]
 
@@ -31,7 +34,7 @@ describe.each(databases())('on $name', ({ available, start }) => {
     const seen = new Set<string>()
     const tap = await new Tap(() => ({ port: Number(new URL(database.url).port) })).listen()
     tap.onRequest = ({ body }) => statementsOf(body).forEach((s) => seen.add(s))
-    const edge = await startTestEdge(tap.url)
+    const { edge, keys } = await trustingEdge(tap.url, 1)
     try {
       const key = await edge.key('alice')
       const miner = await edge.miner(2)
@@ -54,6 +57,13 @@ describe.each(databases())('on $name', ({ available, start }) => {
       expect((await second.send('POST', '/agent/takeover', { install: second.install, from: miner.install })).status).toBe(200)
       await edge.call(edge.adminKey, 'POST', '/admin/restore-epoch')
       await edge.call(key, 'DELETE', `/v1/allocations/${id}`, undefined, { prefer: 'wait=0' })
+
+      const subnet = new Subnet().join(...Array.from({ length: 10 }, someone))
+      for (const said of [subnet.now(), subnet.leave(...subnet.neurons.slice(0, 8).map((n) => n.hotkey)).next()]) await agree(keys, said)
+      const listed = await edge.call<{ items: { digest: string; state: string }[] }>(edge.adminKey, 'GET', '/admin/snapshots')
+      expect(listed.body.items.map((i) => i.state)).toEqual(['held', 'applied'])
+      for (const what of ['accept', 'ignore']) await edge.call(edge.adminKey, 'POST', `/admin/snapshots/${listed.body.items[0]?.digest}/${what}`)
+      for (const path of ['/v1/network', '/health']) await edge.call(key, 'GET', path)
 
       const client = createClient({ url: database.url })
       const scans: string[] = []

@@ -3,6 +3,7 @@ import { snapshotDigest, type SnapshotTaken } from '../../schema/index.ts'
 import { WireMiner } from '../support/agent.ts'
 import { databases, query } from '../support/database.ts'
 import type { TestEdge } from '../support/edge.ts'
+import { Tap } from '../support/tap.ts'
 import { agree, say, someone, Subnet, type Taken, trustingEdge } from '../support/snapshot.ts'
 
 type Health = { checks: { name: string; ok: boolean; detail: string }[] }
@@ -100,6 +101,30 @@ describe.each(databases())('a majority on $name', (backend) => {
   })
 })
 
+describe('each statement twice, as after answers that were lost', () => {
+  it('changes no more than once', async () => {
+    const database = await databases()[0].start()
+    const tap = await new Tap(() => ({ port: Number(new URL(database.url).port) })).listen()
+    const { edge, keys } = await trustingEdge(tap.url, 2)
+    onTestFinished(async () => {
+      await edge.close()
+      await tap.close()
+      await database.close()
+    })
+    let repeated = 0
+    tap.onAnswer = async (_, repeat) => void (repeated += Number((await repeat()) === 200))
+    const subnet = new Subnet().join(...Array.from({ length: 10 }, someone))
+    expect(await agree(keys, subnet.now())).toMatchObject({ outcome: 'applied', votes: 2 })
+    const held = subnet.leave(...subnet.neurons.slice(0, 5).map((n) => n.hotkey)).next()
+    expect(await agree(keys, held)).toMatchObject({ outcome: 'held', votes: 2 })
+    expect((await edge.call(edge.adminKey, 'POST', `/admin/snapshots/${snapshotDigest(held)}/accept`)).status).toBe(200)
+    expect(repeated).toBeGreaterThan(8)
+    expect((await audited(database.url)).map(([action]) => action)).toEqual(['snapshot_applied', 'snapshot_held', 'snapshot_accepted'])
+    expect(await query(database.url, 'SELECT count(*) AS n FROM snapshot_posts')).toEqual([{ n: 4 }])
+    expect((await agentsOf(database.url)).map((r) => r.standing).sort()).toEqual([...Array(5).fill('active'), ...Array(5).fill('draining')])
+  })
+})
+
 describe('what a snapshot changes', () => {
   it('needs two in a row, but for who is new', async () => {
     const { url, edge, keys, miners, subnet } = await world(1)
@@ -181,7 +206,7 @@ describe('a bad but signed snapshot changes nothing and is visible:', () => {
     expect(await rolesCheck(edge)).toMatchObject({ ok: false, detail: expect.stringContaining(thief.hotkey) })
     expect((await rolesCheck(edge))?.detail).not.toContain(b.hotkey)
     const { items } = await listed(edge)
-    expect(items.find((s) => s.digest === snapshotDigest(honest))).toMatchObject({ state: 'superseded', votes: [b.hotkey, c.hotkey] })
+    expect(items.find((s) => s.digest === snapshotDigest(honest))).toMatchObject({ state: 'superseded', votes: [b.hotkey, c.hotkey].sort() })
   })
 
   it('a validator that speaks twice of one block has one voice', async () => {
