@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Log } from '../../../node-agents/core/log.ts'
+import { errno, Mistake } from '../../../node-agents/core/mistake.ts'
 import { changes, type Node } from './node.ts'
 import { type Method, nodeMethods } from './methods.ts'
 import { answer } from './socket.ts'
@@ -24,7 +25,10 @@ export async function serve(node: Node, options: { port: number; dev: Record<str
   const names = [...Object.keys(listed), 'rpc_methods'].toSorted()
   const methods: Record<string, Method> = { ...listed, rpc_methods: () => ({ methods: names }), ...options.dev }
   const server = new WebSocketServer({ host: '127.0.0.1', port: options.port, maxPayload: LARGEST_MESSAGE })
-  await once(server, 'listening')
+  await once(server, 'listening').catch((error: unknown) => {
+    if (errno(error) !== 'EADDRINUSE') throw error
+    throw new Mistake(`port ${options.port} is taken: give the development chain another --port, or 0 for any`, error)
+  })
   const open = new Set<Subscriptions>()
   const waiting: (() => void)[] = []
   const controls = new WeakSet<WebSocket>()
