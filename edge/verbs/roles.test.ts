@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ROLES, VALIDATOR_STAKE_RAO } from '../../schema/index.ts'
 import { type Agent, type Given, planRoles, type Seat, seatsOf } from './roles.ts'
