@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answer, type Api } from '../../node-agents/cli/client.ts'
 import { Mistake } from '../../node-agents/core/mistake.ts'
-import { SNAPSHOT_EVERY, VALIDATOR_STAKE_RAO } from '../../schema/index.ts'
+import { decodeHotkey, SNAPSHOT_EVERY, VALIDATOR_STAKE_RAO } from '../../schema/index.ts'
 import { ChainControl } from '../chain/control.ts'
 
 const APPLIED_MS = 60_000
@@ -22,15 +22,22 @@ const COLDKEY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY'
  */
 export async function enrol(url: string, netuid: number, validator: string, miners: string[]): Promise<number> {
   const control = new ChainControl(url)
-  const uids: number[] = []
-  for (const hotkey of [validator, ...miners]) uids.push(await control.register(netuid, hotkey, COLDKEY))
+  const uid = await uidOf(control, netuid, validator)
+  for (const hotkey of miners) await uidOf(control, netuid, hotkey)
   await control.stake(validator, netuid, 10n * VALIDATOR_STAKE_RAO)
-  await control.permit(netuid, uids[0] ?? 0, true)
+  await control.permit(netuid, uid, true)
   const { number } = await control.newBlocks() // with all of that in it
   const block = Math.ceil(number / SNAPSHOT_EVERY) * SNAPSHOT_EVERY
   if (block > number) await control.newBlocks(block - number)
   await control.finalize()
   return block
+}
+
+/** Its uid; it is registered when it has none. */
+async function uidOf(control: ChainControl, netuid: number, hotkey: string): Promise<number> {
+  const key = `0x${Buffer.from(decodeHotkey(hotkey) ?? []).toString('hex')}`
+  const known = await control.get<number | null>('SubtensorModule.Uids', netuid, key)
+  return known ?? (await control.register(netuid, hotkey, COLDKEY))
 }
 
 /**
