@@ -8,6 +8,7 @@ import { dial } from './dial.ts'
 import { ChainError } from './errors.ts'
 import { BLOCK_MS, type Limits, slotMs } from './limits.ts'
 import type { Reader } from './link.ts'
+import { Pace } from './pace.ts'
 import { lost, shown } from './rpc.ts'
 import type { Block, ChainStatus } from './types.ts'
 
@@ -25,6 +26,7 @@ type Listener = (block: Block) => void
 export class Connection {
   readonly #o: ConnectionOptions
   readonly #codecs = new Codecs()
+  readonly #pace = new Pace()
   readonly #onHead = new Set<Listener>()
   readonly #onFinalized = new Set<Listener>()
   readonly #wanting = new Set<(reader: Reader) => void>()
@@ -84,9 +86,9 @@ export class Connection {
     }
   }
 
-  /** From block to block, by the runtime of now. */
+  /** From block to block. */
   blockMs(): number {
-    return this.#o.blockMs ?? (this.#reader ? slotMs(this.#reader) : BLOCK_MS)
+    return this.#o.blockMs ?? this.#pace.blockMs(this.#reader ? slotMs(this.#reader) : BLOCK_MS)
   }
 
   /** Connects and stays connected until the signal fires. */
@@ -110,7 +112,10 @@ export class Connection {
 
   /** One endpoint from dial to end. @returns why it ended */
   async #session(url: string, signal: AbortSignal): Promise<ChainError> {
-    const heard = { head: (block: Block) => this.#newHead(block), finalized: (block: Block) => this.#newFinalized(block) }
+    const heard = {
+      head: (block: Block, timeMs: number | null) => this.#newHead(block, timeMs),
+      finalized: (block: Block) => this.#newFinalized(block),
+    }
     try {
       const reader = await dial(url, { ...this.#o, genesis: this.#genesis, codecs: this.#codecs }, heard, signal)
       this.#up(reader)
@@ -138,7 +143,8 @@ export class Connection {
     this.#failovers++
   }
 
-  #newHead({ number, hash }: Block): void {
+  #newHead({ number, hash }: Block, timeMs: number | null): void {
+    if (timeMs !== null) this.#pace.add(number, timeMs)
     this.#head = { number, hash }
     this.#headAtMs = this.#o.clock.wallMs()
     this.#tell(this.#onHead, this.#head)

@@ -1,12 +1,14 @@
 import type { Clock } from '../ports.ts'
 import type { Connection } from './connection.ts'
-import { ChainError, dispatched } from './errors.ts'
+import { ChainError, dispatched, refused } from './errors.ts'
 import type { Reader } from './link.ts'
 import { Entered, extrinsicsOf, find, isFinal, type Sent } from './pool.ts'
 import type { Included, Plain } from './wire.ts'
 
 /** How often a pool may let go of the same bytes. */
 const MOST_DROPS = 4
+/** The pool has it, or another of the same nonce: one of the two will come into a block. */
+const WAITS = new Set(['AlreadyImported', 'PriorityTooLow'])
 /** Between looks at the chain for something that no subscription tells. */
 const LOOK_MS = 1000
 
@@ -32,10 +34,10 @@ export class Pursuit {
   }
 
   /** @param watch null: nobody knows whether the pool took it, or it had it already */
-  async run(reader: Reader, watch: Entered | null): Promise<Included> {
+  async run(watch: Entered | null): Promise<Included> {
     for (let entered = watch; ;) {
       try {
-        const done = entered ? await this.#watched(reader, entered) : await this.#looked(await this.#connection.reader(this.#left()))
+        const done = entered ? await this.#watched(entered) : await this.#looked(await this.#connection.reader(this.#left()))
         if (done) return done
         entered = await this.#again(await this.#connection.reader(this.#left()))
       } catch (error) {
@@ -52,9 +54,9 @@ export class Pursuit {
   }
 
   /** Null: the pool let go of it, or is out of reach. */
-  async #watched(reader: Reader, entered: Entered): Promise<Included | null> {
+  async #watched(entered: Entered): Promise<Included | null> {
     const fate = await entered.fate(this.#left())
-    if (typeof fate === 'object' && 'in' in fate) return this.#outcome(reader, fate.in, fate.finalized)
+    if (typeof fate === 'object' && 'in' in fate) return this.#outcome(entered.reader, fate.in, fate.finalized)
     if (typeof fate === 'object' && ++this.#drops > MOST_DROPS) {
       const text = `The pool took ${this.#sent.call} and let go of it (${fate.out}) ${this.#drops} times, and it is in no block. The chain is busy: try later`
       throw new ChainError('Dropped', 'pool', text, true)
@@ -77,17 +79,19 @@ export class Pursuit {
     } catch (error) {
       if (!(error instanceof ChainError) || error.kind !== 'pool') throw error
       // Refused, because a block has taken it meanwhile?
-      if (error.code === 'AlreadyImported' || (await find(reader, this.#sent, this.#seen))) return null
-      throw error
+      if (WAITS.has(error.code) || (await find(reader, this.#sent, this.#seen))) return null
+      if (error.code === 'TemporarilyBanned' && !(await this.#nonceTaken(reader))) return null
+      throw error.code === 'TemporarilyBanned' ? refused('author_submitExtrinsic', { code: 1010, message: 'Transaction is outdated' }) : error
     }
   }
 
+  async #nonceTaken(reader: Reader): Promise<boolean> {
+    return Number(await reader.rpc.call('system_accountNextIndex', [this.#sent.by])) > this.#sent.nonce
+  }
+
   async #outcome(reader: Reader, block: string, finalized: boolean): Promise<Included> {
-    const { call, hash, hex } = this.#sent
-    const index = (await extrinsicsOf(reader, block)).indexOf(hex)
-    const codec = await reader.stateCodec(block)
-    const stored = (await reader.rpc.call('state_getStorage', [codec.storageKey('System.Events', []), block])) as string | null
-    const own = codec.events(stored).filter(({ extrinsic }) => extrinsic === index && index >= 0)
+    const { call, hash } = this.#sent
+    const { own, codec } = await this.#events(reader, block)
     const failure = own.find(({ name }) => name === 'System.ExtrinsicFailed')
     if (failure) {
       const { name, docs } = codec.dispatchError(failure.fields[0] as Plain)
@@ -98,9 +102,22 @@ export class Pursuit {
     return { extrinsic: hash, block: { number, hash: block }, finalized, events: own.map(({ name }) => name) }
   }
 
-  #unknown(): ChainError {
+  /** What the block says about it. A block that cannot be read leaves it open what it did. */
+  async #events(reader: Reader, block: string) {
+    try {
+      const index = (await extrinsicsOf(reader, block)).indexOf(this.#sent.hex)
+      const codec = await reader.stateCodec(block)
+      const stored = (await reader.rpc.call('state_getStorage', [codec.storageKey('System.Events', []), block])) as string | null
+      return { codec, own: codec.events(stored).filter(({ extrinsic }) => extrinsic === index) }
+    } catch (error) {
+      throw error instanceof ChainError && error.kind === 'connection' ? error : this.#unknown(error)
+    }
+  }
+
+  #unknown(cause?: unknown): ChainError {
     const { call, hash } = this.#sent
-    const text = `Nobody could tell whether ${call} (${hash}) was done, because the chain was away. Read back what it should have changed before doing it again`
-    return new ChainError('Unknown', 'connection', text, false)
+    const text = `Nobody could tell whether ${call} (${hash}) was done: the chain was away, or its block cannot be read. Read back what it should have changed before doing it again`
+    // Of another kind than a lost connection: nothing would be found by looking again.
+    return new ChainError('Unknown', 'request', text, false, cause)
   }
 }

@@ -3,14 +3,13 @@ import type { Clock } from '../ports.ts'
 import type { Connection } from './connection.ts'
 import { ChainError } from './errors.ts'
 import type { Limits } from './limits.ts'
-import type { Reader } from './link.ts'
 import { Entered, type Sent, signed } from './pool.ts'
 import { Pursuit } from './pursuit.ts'
 import { Queue } from './queue.ts'
 import type { Included, RuntimeCall } from './wire.ts'
 
 type Until = 'inBlock' | 'finalized'
-type Submitted = { reader: Reader; sent: Sent; watch: Entered | null }
+type Submitted = { sent: Sent; watch: Entered | null }
 
 /** Signatures of one wish. A second one only where it is certain that the first can do nothing any more. */
 const TRIES = 5
@@ -40,9 +39,9 @@ export class Sender {
     let leastNonce = 0
     for (let left = TRIES; ; left--) {
       try {
-        const { reader, sent, watch } = await this.#queue.run(by.address, () => this.#submit(by, call, until, leastNonce))
+        const { sent, watch } = await this.#queue.run(by.address, () => this.#submit(by, call, until, leastNonce))
         leastNonce = 0
-        return await new Pursuit(this.#connection, this.#clock, sent, until, deadline).run(reader, watch)
+        return await new Pursuit(this.#connection, this.#clock, sent, until, deadline).run(watch)
       } catch (error) {
         const taken = error instanceof NonceTaken
         if (taken) leastNonce = error.nonce + 1
@@ -57,10 +56,10 @@ export class Sender {
     const reader = await this.#connection.reader()
     const sent = await signed(reader, by, call, leastNonce)
     try {
-      return { reader, sent, watch: await Entered.submit(reader, sent.hex, until) }
+      return { sent, watch: await Entered.submit(reader, sent.hex, until) }
     } catch (error) {
       if (!(error instanceof ChainError)) throw error
-      if (error.kind === 'connection' || error.code === 'AlreadyImported') return { reader, sent, watch: null }
+      if (error.kind === 'connection' || error.code === 'AlreadyImported') return { sent, watch: null }
       throw error.code === 'PriorityTooLow' ? new NonceTaken(sent.nonce, error) : error
     }
   }

@@ -10,7 +10,10 @@ import type { Block } from './types.ts'
 const MOST_WAITING = 256
 
 type WatchLimits = Limits & { stallMs: number }
-export type Heard = { head(block: Header): void; finalized(block: Block): void }
+export type Heard = {
+  /** @param timeMs what the block says; null: the genesis block has none */ head(block: Header, timeMs: number | null): void
+  finalized(block: Block): void
+}
 
 /** An endpoint that told something which cannot be. */
 function lies(endpoint: string, what: string): ChainError {
@@ -57,8 +60,7 @@ export class Watch {
     this.#alive()
     this.#beat()
     const first = this.#reader.header((await rpc.call('chain_getHeader')) as HeaderJson)
-    await this.#check(first)
-    this.#believe(first)
+    this.#believe(first, await this.#check(first))
     await rpc.subscribe('chain_subscribeNewHeads', [], 'chain_unsubscribeNewHeads', (json) => this.#newHead(json as HeaderJson))
     await rpc.subscribe('chain_subscribeFinalizedHeads', [], 'chain_unsubscribeFinalizedHeads', (json) => this.#newFinalized(json as HeaderJson))
   }
@@ -103,8 +105,7 @@ export class Watch {
     this.#working = true
     try {
       for (let head = this.#waiting.shift(); head; head = this.#waiting.shift()) {
-        await this.#check(head)
-        this.#believe(head)
+        this.#believe(head, await this.#check(head))
       }
     } catch (error) {
       this.#leave(error instanceof ChainError ? error : lies(this.#reader.endpoint, `its best block cannot be read (${reason(error)})`))
@@ -112,15 +113,15 @@ export class Watch {
     this.#working = false
   }
 
-  #believe(head: Header): void {
+  #believe(head: Header, timeMs: number | null): void {
     this.#head = head
-    this.#heard.head(head)
+    this.#heard.head(head, timeMs)
   }
 
-  /** Is it really that block, on top of a block that is there, and of now? */
-  async #check(head: Header): Promise<void> {
+  /** Is it really that block, on top of a block that is there, and of now? @returns its time */
+  async #check(head: Header): Promise<number | null> {
     const { endpoint } = this.#reader
-    if (head.number === 0) return
+    if (head.number === 0) return null
     if (head.parent !== this.#head?.hash) await this.#checkParent(head)
     const [number, now] = await this.#reader.readMany(
       [
@@ -132,6 +133,7 @@ export class Watch {
     if (number !== head.number) throw lies(endpoint, `it announced block ${head.number}, whose state says block ${String(number)}`)
     const wrong = judgeTime(Number(now), this.#clock.wallMs(), this.#limits)
     if (wrong) throw lies(endpoint, wrong)
+    return Number(now)
   }
 
   /** Blocks may be left out, or replaced by another branch; but each has a parent one below. */
