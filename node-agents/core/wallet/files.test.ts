@@ -144,7 +144,7 @@ describe('an encrypted key file', () => {
 
   it('asks up to three times, and never shows what was typed', async () => {
     const path = await vector('vault')
-    const right = somebody('wrong', 'wronger', vectors.password)
+    const right = somebody('wrong', 'wronger', ` ${vectors.password} `)
     expect((await loadHotkey(path, right.access)).address).toBe(vectors.phrase)
     expect(right.asked).toEqual([`Password of ${path}: `, ...Array<string>(2).fill(`That was not it. Password of ${path}: `)])
     const wrong = somebody('wrong', 'wrong', 'wrong', vectors.password)

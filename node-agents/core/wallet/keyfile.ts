@@ -36,8 +36,9 @@ function parse(path: string, text: string): KeyFile {
     const fields = z.record(z.string(), z.unknown()).parse(JSON.parse(text))
     // Early tools wrote " ss58Address".
     return keyFile.parse(Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.trim(), value])))
-  } catch (error) {
-    throw new Mistake(`${path} is not a Bittensor key file (JSON with secretPhrase or secretSeed): copy it again from where the wallet was made`, error)
+  } catch {
+    // Without its cause, here and below: that cites the text, which may be a secret with a slip in it.
+    throw new Mistake(`${path} is not a Bittensor key file (JSON with secretPhrase or secretSeed): copy it again from where the wallet was made`)
   }
 }
 
@@ -73,7 +74,7 @@ export function readKeyFile(path: string, text: string): Hotkey {
   } catch (error) {
     if (error instanceof Mistake) throw error
     const field = file.secretPhrase ? 'secretPhrase' : file.secretSeed ? 'secretSeed' : 'privateKey'
-    throw new Mistake(`${path}: its ${field} is not valid: ${RESTORE}`, error)
+    throw new Mistake(`${path}: its ${field} is not valid: ${RESTORE}`)
   }
   if (!hotkey) throw new Mistake(`${path} holds only a public key: an agent signs, so give it the hotkey file itself, not …pub.txt`)
   if (file.ss58Address && file.ss58Address !== hotkey.address)

@@ -41,6 +41,6 @@ export function passwordFrom(env: Environment, path: string): { variable: string
 
 /** What to tell who has to set the variable: a line for the shell that asks for the password and shows nothing of it. */
 export function howToSet(path: string, variable = passwordVariables(path).at(-1) ?? ''): string {
-  const script = `import base64,getpass,itertools as i;print(base64.b64encode(bytes(a^b for a,b in zip(getpass.getpass().encode(),i.cycle(b"${variable}")))).decode())`
+  const script = `import base64,getpass,itertools as i;print(base64.b64encode(bytes(a^b for a,b in zip(getpass.getpass().strip().encode(),i.cycle(b"${variable}")))).decode())`
   return `Set it by\n  export ${variable}=$(python3 -c '${script}')`
 }

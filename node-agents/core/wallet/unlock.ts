@@ -35,7 +35,8 @@ export async function unlock(path: string, file: Buffer, env: Environment, ask: 
       `${path} is encrypted (${scheme.name}), and there is no terminal to ask for its password: put that into ${passwordVariables(path).at(-1)}, or make the hotkey without one (btcli wallet new-hotkey --no-use-password). ${howToSet(path)}`,
     )
   for (let tries = 1; tries <= TRIES; tries++) {
-    const text = await open(path, scheme, file, await ask(`${tries === 1 ? '' : 'That was not it. '}Password of ${path}: `))
+    const typed = await ask(`${tries === 1 ? '' : 'That was not it. '}Password of ${path}: `)
+    const text = await open(path, scheme, file, typed.trim()) // as the official tools do, also when they encrypt
     if (text !== null) return text
   }
   throw new Mistake(`${path} was not opened: ${TRIES} wrong passwords, or the file was changed after it was written`)
