@@ -4,13 +4,12 @@ import { Author, type Pace } from './chain/author.ts'
 import { Chain } from './chain/chain.ts'
 import { ChainControl } from './control.ts'
 import { Store } from './chain/store.ts'
-import { defaultParts } from './parts.ts'
+import { defaultParts, type PartOptions } from './parts.ts'
 import { devMethods } from './rpc/dev.ts'
 import { Lie } from './rpc/lie.ts'
 import { serve } from './rpc/server.ts'
-import type { Genesis } from './subtensor/genesis.ts'
 
-export type StartOptions = Partial<Genesis> & {
+export type StartOptions = PartOptions & {
   /** Milliseconds from block to block; 'manual': only when the control says; 'instant': whenever something waits for a block. */
   blockMs: Pace
   /** 0 or left out: any free port. */

@@ -2,6 +2,8 @@ import { type CallContext, DispatchFailure, type Value } from '../types.ts'
 import { checkAxon, checkPrometheus, type Served } from './serving.ts'
 import { ensure, get, indexOf, uidOf } from './state.ts'
 import { mayWeigh } from './stake.ts'
+import type { Commit } from './weights/commit.ts'
+import { batchOf, commitHashOf, inWindow, type Revealed } from './weights/reveal.ts'
 import { passesRateLimit } from './weights/rules.ts'
 
 /** How the pool names what SubtensorTransactionExtension refuses; all else is 255. Source: spec 425, extensions/subtensor.rs. */
@@ -22,7 +24,11 @@ const CODES: Record<string, number> = {
 }
 const BAD_REQUEST = 255
 
+/** Every call that sets, commits or reveals weights. */
+const WEIGHT_CALL = /^(batch_)?(set|commit|reveal)_(\w+_)?weights$/
+
 type Args = Record<string, Value>
+type BatchLists = Parameters<typeof batchOf>[0]
 
 /** The number of "Custom error: N" for a call that is refused before it is dispatched; null for all others. */
 export function validate(ctx: CallContext, call: string, args: Args): number | null {
@@ -38,12 +44,36 @@ export function validate(ctx: CallContext, call: string, args: Args): number | n
 }
 
 function checkWeightCall(ctx: CallContext, call: string, args: Args): void {
-  if (!/^(batch_)?(set|commit|reveal)_.*weights$/.test(call)) return
-  const netuids = (Array.isArray(args['netuids']) ? args['netuids'] : [args['netuid']]) as number[]
+  if (!WEIGHT_CALL.test(call)) return
+  if (call === 'batch_reveal_weights') batchOf(args as BatchLists)
+  checkBatch(args)
+  const netuids = (args['netuids'] ?? [args['netuid']]) as number[]
   ensure(
     netuids.every((netuid) => mayWeigh(ctx, netuid, ctx.who)),
     'NotEnoughStakeToSetWeights',
   )
+  checkReveal(ctx, call, args)
+  const round = args['reveal_round']
+  ensure(typeof round !== 'bigint' || round >= ctx.storage.get<bigint>('Drand.LastStoredRound'), 'InvalidRevealRound')
+}
+
+/** Lists side by side are as long as each other. */
+function checkBatch(args: Args): void {
+  const lists = [args['netuids'], args['weights'], args['version_keys'], args['commit_hashes']].filter((list) => Array.isArray(list))
+  ensure(!Array.isArray(args['netuids']) || new Set(lists.map((list) => list.length)).size === 1, 'InputLengthsUnequal')
+}
+
+function checkReveal(ctx: CallContext, call: string, args: Args): void {
+  if (!/reveal/.test(call)) return
+  const { netuid, mecid = 0 } = args as { netuid: number; mecid?: number }
+  const index = indexOf(netuid, mecid)
+  const commits = get<Commit[] | null>(ctx, 'WeightCommits', index, ctx.who) ?? []
+  for (const revealed of call === 'batch_reveal_weights' ? batchOf(args as BatchLists) : [args as Revealed]) {
+    const hash = commitHashOf(ctx.who, index, revealed)
+    const commit = commits.find(([committed]) => committed === hash)
+    ensure(commit !== undefined, 'NoWeightsCommitFound')
+    ensure(inWindow(ctx, netuid, commit[1]), 'RevealTooEarly')
+  }
 }
 
 function checkRateLimit(ctx: CallContext, call: string, args: Args): void {

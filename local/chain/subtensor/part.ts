@@ -13,13 +13,15 @@ import { beginBlock } from './epoch/step.ts'
 import { nextEpoch } from './epoch/schedule.ts'
 import { REGISTRATION_CALLS } from './registration/calls.ts'
 import { SERVING_CALLS } from './serving.ts'
+import { COMMIT_CALLS } from './weights/commit.ts'
+import { REVEAL_CALLS } from './weights/reveal.ts'
 import { SET_CALLS } from './weights/set.ts'
 
 const DEFAULTS: Genesis = { netuid: 27, tempo: 360, commitReveal: true, stakeThreshold: 0n, maxUids: 256 }
 
 const SUBTENSOR: Pallet = {
   name: 'SubtensorModule',
-  calls: { ...SET_CALLS, ...SERVING_CALLS, ...REGISTRATION_CALLS },
+  calls: { ...SET_CALLS, ...COMMIT_CALLS, ...REVEAL_CALLS, ...SERVING_CALLS, ...REGISTRATION_CALLS },
   onInitialize: beginBlock,
   validate,
   apis: {
