@@ -104,6 +104,7 @@ export const bench: Bench = async () => {
     process.execPath,
     [
       '--max-semi-space-size=1',
+      '--optimize-for-size',
       'node-agents/main.ts',
       'miner',
       '--edge',

@@ -40,7 +40,7 @@ describe('compute miner install', () => {
     expect(code).toBe(0)
     expect(out).toContain('systemctl daemon-reload\n  systemctl enable --now compute-miner')
     const text = await readFile(unit, 'utf8')
-    expect(text).toMatch(/^ExecStart=\/\S+ --\S+ \/\S+node-agents\/main\.ts miner --edge "https:\/\/edge\.example#A{43}" .*--metrics 127\.0\.0\.1:9101/m)
+    expect(text).toMatch(/^ExecStart=\/\S+ (--\S+ )+\/\S+node-agents\/main\.ts miner --edge "https:\/\/edge\.example#A{43}" .*--metrics 127\.0\.0\.1:9101/m)
     for (const line of ['Restart=always', 'KillMode=mixed', 'NoNewPrivileges=yes', 'WantedBy=multi-user.target']) expect(text).toContain(`\n${line}\n`)
     expect(text, 'the engine must see what it mounts, nvidia-smi the cards').not.toMatch(/^(Private|ProtectSystem|DevicePolicy|ProtectClock|ExecStop)/m)
     expect(await install(...given(), '--simulate-gpu', 'NVIDIA H200:8', '--metrics', '9101', '--print')).toEqual({ code: 0, out: text.trimEnd() })

@@ -15,7 +15,7 @@ const UNIT = `/etc/systemd/system/${NAME}.service`
 const ABOUT = `Write a systemd unit that runs this agent with the flags given here. Run it as root.
 To take it back: systemctl disable --now compute-miner; rm ${UNIT}. Containers run on`
 /** As the `compute` script does: an idle agent should weigh little. */
-const LIGHT = '--max-semi-space-size=1'
+const LIGHT = ['--max-semi-space-size=1', '--optimize-for-size']
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url))
 
 export type Unit = { node: string; main: string; config: MinerConfig }
@@ -95,7 +95,7 @@ export function quoted(word: string): string {
  * a stop takes none along.
  */
 export function unitText(u: Unit): string {
-  const exec = [u.node, LIGHT, u.main, 'miner', ...flags(u)].map(quoted).join(' ')
+  const exec = [u.node, ...LIGHT, u.main, 'miner', ...flags(u)].map(quoted).join(' ')
   return `[Unit]
 Description=Compute Subnet miner agent
 Documentation=file://${u.main
