@@ -4,6 +4,9 @@ import { get, ownerUid, uidOf } from './state.ts'
 /** Fractions of a hotkey's stake that go to children or come from parents are of this. */
 const WHOLE = 2n ** 64n - 1n
 const ROOT = 0
+/** Such parts are numbers with so many binary places (U96F32), rounded down. */
+const PLACES = 32n
+const fraction = (part: bigint) => (part << PLACES) / WHOLE
 
 /** What a hotkey weighs on a subnet, in rao. `tao` is root stake before its weight is taken; permits and thresholds go by `total`. */
 export type Stake = { alpha: bigint; tao: bigint; total: bigint }
@@ -14,13 +17,14 @@ export function stakeOf(ctx: Context, netuid: number, hotkey: string): Stake {
   const children = get<[bigint, string][]>(ctx, 'ChildKeys', hotkey, netuid)
   const inherited = (on: number) => {
     const own = get<bigint>(ctx, 'TotalHotkeyAlpha', hotkey, on)
-    const given = children.reduce((sum, [part]) => sum + (own * part) / WHOLE, 0n)
-    const taken = parents.reduce((sum, [part, parent]) => sum + (get<bigint>(ctx, 'TotalHotkeyAlpha', parent, on) * part) / WHOLE, 0n)
-    return own - given + taken
+    const given = children.reduce((sum, [part]) => sum + own * fraction(part), 0n)
+    const taken = parents.reduce((sum, [part, parent]) => sum + get<bigint>(ctx, 'TotalHotkeyAlpha', parent, on) * fraction(part), 0n)
+    const kept = (own << PLACES) - given
+    return ((kept > 0n ? kept : 0n) + taken) >> PLACES
   }
   const alpha = inherited(netuid)
   const tao = inherited(ROOT)
-  return { alpha, tao, total: alpha + (tao * get<bigint>(ctx, 'TaoWeight')) / WHOLE }
+  return { alpha, tao, total: alpha + ((tao * fraction(get<bigint>(ctx, 'TaoWeight'))) >> PLACES) }
 }
 
 /** Whether weights are taken from this hotkey. The owner's needs no stake. */
