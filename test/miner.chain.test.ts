@@ -6,6 +6,7 @@ import { startChain, type RunningChain, type StartOptions } from '../local/chain
 import { ACCOUNTS } from '../local/chain/subtensor/genesis.ts'
 import { computeMiner } from './support/compute-miner.ts'
 import { MinerWorld, type Running } from './support/miner.ts'
+import { freePorts } from './support/ssh.ts'
 import { until } from './support/until.ts'
 
 /** The miner agent on a development chain, as an operator sees it. */
@@ -140,6 +141,37 @@ it(
     await served('axon', '127.0.0.2')
     expect(told('is not registered')).toBe(1)
     expect(told('registered on the subnet')).toBe(1)
+  },
+  SLOW_MS,
+)
+
+it(
+  'is in the metrics, and nothing that is not known',
+  async () => {
+    const metrics = { host: '127.0.0.1', port: (await freePorts(1))[0] ?? 0 }
+    const lines = async () =>
+      (await (await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).text()).split('\n').filter((l) => l.startsWith('compute_miner_chain'))
+    await start({ metrics })
+    await seen('it is not registered', (v) => v.registered === false)
+    expect(await lines()).toContain('compute_miner_chain_registered 0')
+    expect((await lines()).join()).not.toMatch(/chain_(uid|announced|emission|incentive)/)
+    const uid = await register()
+    await chain.control.newBlocks(25)
+    await served('prometheus', '127.0.0.2')
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        'compute_miner_chain_up 1',
+        'compute_miner_chain_registered 1',
+        `compute_miner_chain_uid ${uid}`,
+        'compute_miner_chain_announced{kind="axon"} 1',
+        'compute_miner_chain_announced{kind="prometheus"} 1',
+        'compute_miner_chain_emission_rao 0',
+        'compute_miner_chain_incentive_ratio 0',
+      ]),
+    )
+    await chain.close()
+    await seen('nobody answers', (v) => v.endpoint === null)
+    expect(await lines()).toContain('compute_miner_chain_up 0')
   },
   SLOW_MS,
 )
