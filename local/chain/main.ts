@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { Mistake } from '../../node-agents/core/mistake.ts'
+import { Mistake, reason } from '../../node-agents/core/mistake.ts'
 import { startChain, type StartOptions } from './start.ts'
 
 const HELP = `node local/chain/main.ts [options]: a development chain, until told to stop. Prints one JSON line with its URL when it listens.
@@ -26,11 +26,19 @@ const FLAGS = {
 } as const
 
 try {
-  const { values } = parseArgs({ options: FLAGS })
+  const values = flags()
   if (values.help) console.log(HELP)
   else await run(values)
 } catch (error) {
   fail(error)
+}
+
+function flags(): Flags {
+  try {
+    return parseArgs({ options: FLAGS }).values
+  } catch (error) {
+    throw new Mistake(`${reason(error)} (--help lists the options)`, error)
+  }
 }
 
 async function run(values: Flags): Promise<void> {

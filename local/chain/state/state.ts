@@ -52,17 +52,10 @@ export class State implements Storage {
     return get(this.root, key)?.hex ?? null
   }
 
-  /** Writes bytes under any key; null removes. Throws when they are not of the declared type. */
+  /** Writes bytes, as they are, under any raw key; null removes. */
   putHex(key: string, hex: string | null): void {
     this.touched.add(key)
-    if (hex === null) {
-      this.root = remove(this.root, key)
-      return
-    }
-    const item = this.runtime.itemOf(key)
-    const cell = new Cell(this.runtime, item, hex)
-    if (item) this.runtime.codec.decode(item.value, fromHex(hex))
-    this.root = put(this.root, key, cell)
+    this.root = hex === null ? remove(this.root, key) : put(this.root, key, new Cell(this.runtime, this.runtime.itemOf(key), hex))
   }
 
   #item(name: string, keys: Value[]): Item {

@@ -1,0 +1,70 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { startChain } from '../../local/chain/start.ts'
+import { query } from '../support/polkadot.ts'
+import { Program, run } from '../support/process.ts'
+import { withChain } from '../support/devchain.ts'
+import { until } from '../support/until.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'devchain-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the state of the development chain', () => {
+  test('survives: the chain goes on where it was final', async () => {
+    const stateFile = join(folder, 'survives')
+    const genesis = await withChain({ blockMs: 'manual', stateFile }, async ({ api, control }) => {
+      await control.hyperparameter(27, 'Tempo', 77)
+      await control.advance(3)
+      await control.upgrade()
+      await control.advance()
+      await control.newBlocks(2) // never final
+      return api.genesisHash.toHex()
+    })
+    await withChain({ blockMs: 'manual', stateFile }, async ({ api, control }) => {
+      expect(api.genesisHash.toHex()).toBe(genesis)
+      expect(api.runtimeVersion.specVersion.toNumber()).toBe(426)
+      expect((await api.rpc.chain.getHeader()).number.toNumber()).toBe(5)
+      const now = await api.at(await api.rpc.chain.getBlockHash())
+      expect((await now.query['subtensorModule']?.['tempo']?.(27))?.toJSON()).toBe(77)
+      expect((await control.advance()).number).toBe(6)
+      expect((await query(api, 'system.blockHash')(5)).toHex()).toBe((await api.rpc.chain.getBlockHash(5)).toHex())
+    })
+  })
+
+  test('survives a kill while it is written', async () => {
+    const stateFile = join(folder, 'torn')
+    await withChain({ blockMs: 'manual', stateFile }, async ({ control }) => void (await control.advance(2)))
+    appendFileSync(stateFile, '0123456789abcdef {"hash":"0x')
+    await withChain({ blockMs: 'manual', stateFile }, async ({ control }) => expect((await control.advance()).number).toBe(3))
+  })
+
+  test('is refused when it is damaged, with what to do', async () => {
+    const stateFile = join(folder, 'damaged')
+    await withChain({ blockMs: 'manual', stateFile }, async ({ control }) => void (await control.advance(2)))
+    writeFileSync(stateFile, readFileSync(stateFile, 'utf8').replace('"number":1', '"number":7'))
+    await expect(startChain({ blockMs: 'manual', stateFile })).rejects.toThrow(/damaged, is damaged: line 2.*Move it away/)
+  })
+})
+
+describe('the development chain as a program', () => {
+  test('says where it listens, and ends when told to', async () => {
+    const program = new Program('local/chain/main.ts', ['--block-ms', 'manual', '--state', join(folder, 'program')])
+    const { url } = JSON.parse(await until('the URL', () => program.out.split('\n')[0])) as { url: string }
+    expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+$/)
+    const taken = await run('local/chain/main.ts', ['--block-ms', 'manual', '--port', new URL(url).port])
+    expect(taken).toMatchObject({ code: 2, err: expect.stringContaining('--port') })
+    program.child.kill('SIGTERM')
+    expect((await program.ended).code).toBe(0)
+  })
+
+  test.each([
+    [['--block-ms', 'soon'], '--block-ms'],
+    [['--netuid', '0'], '--netuid'],
+    [['--commit-reveal', 'maybe'], '--commit-reveal'],
+    [['--colour', 'red'], '--colour'],
+  ])('refuses %j', async (args, named) => {
+    expect(await run('local/chain/main.ts', args)).toMatchObject({ code: 2, err: expect.stringContaining(named) })
+  })
+})
