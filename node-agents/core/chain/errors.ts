@@ -35,7 +35,7 @@ export function refused(method: string, failure: RpcFailure): ChainError {
     const text = `The endpoint no longer has the state of that block (${said}). Ask an archive endpoint, or for a newer block`
     return new ChainError('StateDiscarded', 'request', text, false)
   }
-  if (code === -32601) return new ChainError('MethodNotFound', 'request', `The endpoint does not offer ${method}: use another endpoint`, false)
+  if (code === -32601) return new ChainError('MethodNotFound', 'request', `The endpoint does not offer ${method} (${said}): use another endpoint`, false)
   if (code === -32005 || code === 429 || /too many|rate.?limit/i.test(said))
     return new ChainError('EndpointBusy', 'connection', `The endpoint answers ${method} with "${said}". Wait, or use an endpoint of your own`, true)
   return new ChainError('Refused', 'request', `The endpoint refused ${method} with code ${code}: ${said}. Try another endpoint`, false)

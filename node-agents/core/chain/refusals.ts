@@ -19,7 +19,10 @@ const OURS = 'This is a fault of the program, please report it'
 const COLDKEY = 'Only the coldkey can put that right'
 const NOT_OURS = 'This program makes no such call: another program uses this key'
 
-/** "Custom error: N" of 1010: `CustomTransactionError` of pallet_subtensor. */
+/**
+ * "Custom error: N" of 1010: `CustomTransactionError` of the runtime. Where a dispatch error says the same by another name, it has that one
+ * (1 is StakeAmountTooLow there).
+ */
 export const POOL_CUSTOM: Record<number, Refusal> = {
   0: later('ColdkeyInSwapSchedule', 'The coldkey is being swapped: wait until that is over'),
   1: now('NotEnoughStakeToSetWeights', STAKE),
