@@ -1,4 +1,4 @@
-import { QUICKNET } from './drand.ts'
+import { type Beacon, QUICKNET } from './drand.ts'
 import { ChainError } from './errors.ts'
 import type { EpochState } from './types.ts'
 
@@ -67,7 +67,7 @@ export function firstReveal(state: EpochState): number | null {
  * @param blockS seconds from block to block
  * @throws ChainError where the subnet runs no epochs
  */
-export function revealRound(state: EpochState, nowS: number, blockS: number): { round: number; revealBlock: number } {
+export function revealRound(state: EpochState, nowS: number, blockS: number, { genesisS, periodS }: Beacon = QUICKNET): { round: number; revealBlock: number } {
   const first = firstReveal(state)
   if (first === null)
     throw new ChainError(
@@ -77,7 +77,7 @@ export function revealRound(state: EpochState, nowS: number, blockS: number): { 
       false,
     )
   const revealBlock = first + REVEAL_MARGIN
-  const round = Math.floor((nowS + (revealBlock - state.at) * blockS - QUICKNET.genesisS) / QUICKNET.periodS)
+  const round = Math.floor((nowS + (revealBlock - state.at) * blockS - genesisS) / periodS)
   return { round: Math.max(1, round), revealBlock }
 }
 

@@ -3,6 +3,7 @@ import type { Hotkey } from '../hotkey.ts'
 import type { Log } from '../log.ts'
 import type { Chain, Clock } from '../ports.ts'
 import { Connection } from './connection.ts'
+import { type Beacon, QUICKNET } from './drand.ts'
 import { readEpoch } from './epoch.ts'
 import { readHyperparameters } from './hyperparameters.ts'
 import { DEFAULTS, type Limits } from './limits.ts'
@@ -24,6 +25,8 @@ export type ChainOptions = {
   clock?: Clock
   /** From block to block; left out: as the runtime says. */
   blockMs?: number
+  /** What opens timelocked weights; left out: drand's quicknet, as on every public chain. */
+  beacon?: Beacon
   /** For tests that cannot wait. */
   limits?: Partial<Limits>
 }
@@ -65,7 +68,7 @@ export function connectChain(o: ChainOptions): Chain {
     commitTimelocked: async (by, call) => {
       const over = await link()
       const state = await readEpoch(over, call.netuid, undefined)
-      const made = timelockedCall(over, by, call, state, clock.wallMs(), connection.blockMs())
+      const made = timelockedCall(over, by, call, state, clock.wallMs(), connection.blockMs(), o.beacon ?? QUICKNET)
       return { ...(await send(by, made.call)), round: made.round, revealBlock: made.revealBlock }
     },
     register: (by, { netuid, hotkey }) => send(by, { name: 'SubtensorModule.burned_register', args: [netuid, hotkey] }),

@@ -1,6 +1,6 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
-import { QUICKNET } from './drand.ts'
+import { type Beacon, QUICKNET } from './drand.ts'
 import { ChainError } from './errors.ts'
 
 /**
@@ -17,7 +17,6 @@ const MAX_COMMIT = 5_000
 /** What encryption adds: 96 (U) + 2 × 40 (V, W) + 8 (length of the body) + 8 + 16 (tag) + 20 (nonce) + 16 (suite). */
 const OVERHEAD = 244
 
-const PUBLIC_KEY = G2.Point.fromHex(QUICKNET.publicKey)
 /**
  * The generator as a plain point. On the library's own the first use makes a table, which holds the event loop for 150 ms and then
  * saves 6 ms each: too little for what happens once in an epoch.
@@ -67,7 +66,7 @@ function seal(key: Uint8Array, payload: Uint8Array): Buffer {
  * @returns the bytes of `commit` in commit_timelocked_weights: 244 more than the payload
  * @throws ChainError where the chain would not take so many bytes
  */
-export function encrypt(payload: Uint8Array, round: number): Uint8Array {
+export function encrypt(payload: Uint8Array, round: number, { publicKey }: Pick<Beacon, 'publicKey'> = QUICKNET): Uint8Array {
   if (!Number.isSafeInteger(round) || round < 1) throw new RangeError(`there is no round ${round}`)
   if (payload.length > MAX_COMMIT - OVERHEAD)
     throw new ChainError(
@@ -81,7 +80,7 @@ export function encrypt(payload: Uint8Array, round: number): Uint8Array {
   const r = fields.Fr.create(BigInt(`0x${sha256(sigma, key).toString('hex')}`))
   const identity = G1.Point.fromAffine(G1.hashToCurve(sha256(u64(round, 'big')), { DST }).toAffine())
   // e(Q, pk)^r = e(rQ, pk): multiplying a point on G1 is five times cheaper than a power of the pairing.
-  const shared = littleEndian(bls12_381.pairing(identity.multiply(r), PUBLIC_KEY))
+  const shared = littleEndian(bls12_381.pairing(identity.multiply(r), G2.Point.fromHex(publicKey)))
   const u = GENERATOR.multiply(r).toBytes()
   const v = xor(sigma, sha256(shared))
   const w = xor(key, sha256(sigma))

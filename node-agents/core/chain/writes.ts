@@ -1,5 +1,6 @@
 import type { Hotkey } from '../hotkey.ts'
 import { commitHash, weightsPayload } from './commit.ts'
+import type { Beacon } from './drand.ts'
 import { revealRound } from './epochs.ts'
 import { encrypt } from './timelock.ts'
 import type { EpochState, WeightsCall } from './types.ts'
@@ -27,9 +28,9 @@ export function revealWeightsCall(link: Link, { netuid, mechanism, uids, values,
 }
 
 /** @param nowMs wall clock @param blockMs from block to block */
-export function timelockedCall(link: Link, by: Hotkey, call: WeightsCall, state: EpochState, nowMs: number, blockMs: number) {
-  const { round, revealBlock } = revealRound(state, nowMs / 1000, blockMs / 1000)
-  const commit = encrypt(weightsPayload(by.address, call.uids, call.values, BigInt(call.versionKey)), round)
+export function timelockedCall(link: Link, by: Hotkey, call: WeightsCall, state: EpochState, nowMs: number, blockMs: number, beacon: Beacon) {
+  const { round, revealBlock } = revealRound(state, nowMs / 1000, blockMs / 1000, beacon)
+  const commit = encrypt(weightsPayload(by.address, call.uids, call.values, BigInt(call.versionKey)), round, beacon)
   const names: [string, string] = ['commit_timelocked_mechanism_weights', 'commit_timelocked_weights']
   const hex = `0x${Buffer.from(commit).toString('hex')}`
   return { call: withMechanism(link, names, call.netuid, call.mechanism, [hex, round, COMMIT_REVEAL_VERSION]), round, revealBlock }
