@@ -101,6 +101,8 @@ const DISPATCHED: Refusal[] = [
   now('HotKeyNotRegisteredInSubNet', REGISTER),
   now('HotKeyNotRegisteredInNetwork', REGISTER),
   now('HotKeyAccountNotExists', REGISTER),
+  // Of older runtimes.
+  now('NotRegistered', REGISTER),
   now('NotEnoughStakeToSetWeights', STAKE),
   now('IncorrectWeightVersionKey', 'The subnet asks for a newer version key: install a newer version'),
   later('SettingWeightsTooFast', WAIT_WEIGHTS),
