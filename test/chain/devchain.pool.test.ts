@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { call, pairOf, send } from '../support/polkadot.ts'
+import { call, pairOf, query, send } from '../support/polkadot.ts'
 import { withChain } from '../support/devchain.ts'
 import { until } from '../support/until.ts'
 
@@ -81,7 +81,7 @@ describe('the pool of the development chain', () => {
   test('charges what costs and only that', async () => {
     await withChain({ blockMs: 'instant', commitReveal: false }, async ({ api }) => {
       const owner = await pairOf('//Owner')
-      const free = async () => ((await api.query['system']?.['account']?.(owner.address))?.toJSON() as { data: { free: number } }).data.free
+      const free = async () => ((await query(api, 'system.account')(owner.address)).toJSON() as { data: { free: number } }).data.free
       const before = await free()
       const served = await send(api, call(api, 'subtensorModule.serveAxon', 27, 183, 0x08080808n, 8091, 4, 4, 0, 0), owner)
       expect(served.events).toEqual(['subtensorModule.AxonServed', 'system.ExtrinsicSuccess'])
@@ -99,7 +99,7 @@ describe('the pool of the development chain', () => {
       expect(failed.error).toBe('{"token":"FundsUnavailable"}')
       expect(failed.events.at(-1)).toBe('system.ExtrinsicFailed')
       expect(failed.events).not.toContain('balances.Transfer')
-      expect((await api.query['system']?.['account']?.(alice.address))?.toJSON()).toMatchObject({ nonce: 1 })
+      expect((await query(api, 'system.account')(alice.address)).toJSON()).toMatchObject({ nonce: 1 })
     })
   })
 

@@ -1,5 +1,7 @@
-import { afterAll, describe } from 'vitest'
+import { Metadata, TypeRegistry } from '@polkadot/types'
+import { afterAll, describe, expect, test } from 'vitest'
 import { type RunningChain, startChain } from '../../local/chain/start.ts'
+import { withChain } from '../support/devchain.ts'
 import { until } from '../support/until.ts'
 import { chainContract, raw, type Subject } from './devchain.contract.ts'
 
@@ -24,6 +26,33 @@ describe('a development chain', () => {
     return { url, strict: true, newBlock, fund }
   })
 })
+
+test('metadata of both versions says the same of every pallet', async () => {
+  await withChain({ blockMs: 'manual' }, async ({ api }) => {
+    const told = [await api.rpc.state.getMetadata(), api.runtimeMetadata]
+    expect(told.map(({ version }) => version)).toEqual([14, 15])
+    const [old, recent] = told.map((metadata) => summary(new Metadata(new TypeRegistry(), metadata.toHex())))
+    expect(old).toEqual(recent)
+    expect(old?.find(({ name }) => name === 'SubtensorModule')?.calls).toContain('119 set_mechanism_weights(netuid, mecid, dests, weights, version_key)')
+  })
+})
+
+/** Names and indices, without the numbers of types: each version counts its own. */
+function summary(metadata: Metadata) {
+  const { pallets, lookup } = metadata.asLatest
+  return pallets.map((pallet) => {
+    const variants = (type: { isSome: boolean; unwrap: () => { type: Parameters<typeof lookup.getSiType>[0] } }) =>
+      type.isSome
+        ? lookup
+            .getSiType(type.unwrap().type)
+            .def.asVariant.variants.map(({ index, name, fields }) => `${index} ${name}(${fields.map((f) => f.name.unwrapOr('')).join(', ')})`)
+        : []
+    const items = pallet.storage.isSome ? pallet.storage.unwrap().items.map((item) => `${item.name} ${item.modifier.type} ${item.fallback.toHex()}`) : []
+    const { calls, events, errors } = pallet
+    const constants = pallet.constants.map(({ name, value }) => `${name} ${value.toHex()}`)
+    return { name: pallet.name.toString(), calls: variants(calls), events: variants(events), errors: variants(errors), items, constants }
+  })
+}
 
 if (OTHER) chainContract(`the chain at ${OTHER}`, () => Promise.resolve(chopsticks(OTHER)))
 
