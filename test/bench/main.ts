@@ -1,3 +1,4 @@
+import { bench as chain } from './chain.ts'
 import { bench as claim } from './claim.ts'
 import { bench as recover } from './recover.ts'
 import { bench as ssh } from './ssh.ts'
@@ -7,7 +8,7 @@ import { bench as timelock } from './timelock.ts'
 import { bench as verify } from './verify.ts'
 import { bench as wake } from './wake.ts'
 
-const BENCHES = { verify, timelock, claim, sync, sweep, wake, recover, ssh }
+const BENCHES = { verify, timelock, claim, sync, sweep, wake, recover, ssh, chain }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !(name in BENCHES))
