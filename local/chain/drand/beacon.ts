@@ -21,18 +21,23 @@ const SECRET = createHash('sha256').update('drand beacon of the development chai
 
 /** A beacon of one, with a key of its own: nobody but drand can sign for drand's. */
 export class Beacon {
-  readonly info: BeaconInfo
+  readonly #genesisS: number
+  readonly #periodS: number
   readonly #secret = bls12_381.fields.Fr.create(BigInt(`0x${SECRET.toString('hex')}`))
 
   constructor({ genesisS = QUICKNET.genesisS, periodS = QUICKNET.periodS }: { genesisS?: number; periodS?: number } = {}) {
-    this.info = { genesisS, periodS, publicKey: bls12_381.G2.Point.BASE.multiply(this.#secret).toHex() }
+    this.#genesisS = genesisS
+    this.#periodS = periodS
+  }
+
+  get info(): BeaconInfo {
+    return { genesisS: this.#genesisS, periodS: this.#periodS, publicKey: bls12_381.G2.Point.BASE.multiply(this.#secret).toHex() }
   }
 
   /** The latest round that is out; 0 before the first. */
   roundAt(nowMs: number): bigint {
-    const { genesisS, periodS } = this.info
-    const seconds = nowMs / 1000 - genesisS
-    return seconds < 0 ? 0n : BigInt(Math.floor(seconds / periodS)) + 1n
+    const seconds = nowMs / 1000 - this.#genesisS
+    return seconds < 0 ? 0n : BigInt(Math.floor(seconds / this.#periodS)) + 1n
   }
 
   pulse(round: bigint): Pulse {

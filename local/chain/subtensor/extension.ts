@@ -46,21 +46,10 @@ export function validate(ctx: CallContext, call: string, args: Args): number | n
 function checkWeightCall(ctx: CallContext, call: string, args: Args): void {
   if (!WEIGHT_CALL.test(call)) return
   if (call === 'batch_reveal_weights') batchOf(args as BatchLists)
-  checkBatch(args)
-  const netuids = (args['netuids'] ?? [args['netuid']]) as number[]
-  ensure(
-    netuids.every((netuid) => mayWeigh(ctx, netuid, ctx.who)),
-    'NotEnoughStakeToSetWeights',
-  )
+  ensure(mayWeigh(ctx, args['netuid'] as number, ctx.who), 'NotEnoughStakeToSetWeights')
   checkReveal(ctx, call, args)
   const round = args['reveal_round']
   ensure(typeof round !== 'bigint' || round >= ctx.storage.get<bigint>('Drand.LastStoredRound'), 'InvalidRevealRound')
-}
-
-/** Lists side by side are as long as each other. */
-function checkBatch(args: Args): void {
-  const lists = [args['netuids'], args['weights'], args['version_keys'], args['commit_hashes']].filter((list) => Array.isArray(list))
-  ensure(!Array.isArray(args['netuids']) || new Set(lists.map((list) => list.length)).size === 1, 'InputLengthsUnequal')
 }
 
 function checkReveal(ctx: CallContext, call: string, args: Args): void {
@@ -82,7 +71,7 @@ function checkRateLimit(ctx: CallContext, call: string, args: Args): void {
   if (kind === undefined || (kind === 'set' && get<boolean>(ctx, 'CommitRevealWeightsEnabled', netuid))) return
   const uid = uidOf(ctx, netuid, ctx.who)
   if (uid === null) return
-  ensure(passesRateLimit(ctx, netuid, indexOf(netuid, mecid), uid), kind === 'set' ? 'SettingWeightsTooFast' : 'CommittingWeightsTooFast')
+  ensure(passesRateLimit(ctx, netuid, mecid, uid), kind === 'set' ? 'SettingWeightsTooFast' : 'CommittingWeightsTooFast')
 }
 
 function checkServing(ctx: CallContext, call: string, args: Args): void {

@@ -3,6 +3,9 @@ import { METAGRAPH_FIELDS } from '../declare/types.ts'
 import { exists } from '../state.ts'
 import { View } from './view.ts'
 
+/** Validators and commitments, at the end, are no part of a whole metagraph. */
+const SELECTIVE_ONLY = 2
+
 type Answer = (view: View) => Value
 
 const bytesOf = (hex: string): number[] => [...Buffer.from(hex.slice(2), 'hex')]
@@ -112,12 +115,13 @@ function validators(view: View): number[] {
   return uids.sort((a, b) => (total(a) < total(b) ? -1 : total(a) > total(b) ? 1 : 0))
 }
 
+/** By name, in any order. */
+export function fieldsOf(view: View, names: Iterable<string>): Record<string, Value> {
+  return Object.fromEntries([...names].map((name) => [name, ANSWERS[name]?.(view) ?? null]))
+}
+
 export function wholeMetagraph(ctx: Context, netuid: number): Value {
-  if (!exists(ctx, netuid)) return null
-  const view = new View(ctx, netuid)
-  return Object.fromEntries(
-    Object.entries(ANSWERS).flatMap(([name, answer]) => (name === 'validators' || name === 'commitments' ? [] : [[name, answer(view)]])),
-  )
+  return exists(ctx, netuid) ? fieldsOf(new View(ctx, netuid), METAGRAPH_FIELDS.slice(0, -SELECTIVE_ONLY)) : null
 }
 
 /** Only the fields asked for. The netuid too: it reads 0 unless index 0 was among them, as at spec 425. */
@@ -131,10 +135,7 @@ export function selectiveMechagraph(ctx: Context, netuid: number, mechanism: num
 }
 
 function pick(view: View, wanted: number[]): Record<string, Value> {
-  const names = new Set(wanted.flatMap((index) => METAGRAPH_FIELDS[index] ?? []))
-  const fields = [...names].map((name) => {
-    const value = ANSWERS[name]?.(view) ?? null
-    return [name, name === 'identity' ? { Some: value } : value]
-  })
-  return Object.fromEntries(fields)
+  const fields = fieldsOf(view, new Set(wanted.flatMap((index) => METAGRAPH_FIELDS[index] ?? [])))
+  // An option in an option.
+  return 'identity' in fields ? { ...fields, identity: { Some: fields['identity'] ?? null } } : fields
 }

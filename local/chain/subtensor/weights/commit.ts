@@ -23,9 +23,8 @@ function begin(ctx: CallContext, netuid: number, mechanism: number, version: num
   ensure(version === null || version === get<number>(ctx, 'CommitRevealWeightsVersion'), 'IncorrectCommitRevealVersion')
   const uid = uidOf(ctx, netuid, ctx.who)
   ensure(uid !== null, 'HotKeyNotRegisteredInSubNet')
-  const index = indexOf(netuid, mechanism)
-  ensure(passesRateLimit(ctx, netuid, index, uid), 'CommittingWeightsTooFast')
-  return { index, uid }
+  ensure(passesRateLimit(ctx, netuid, mechanism, uid), 'CommittingWeightsTooFast')
+  return { index: indexOf(netuid, mechanism), uid }
 }
 
 export function commitHash(ctx: CallContext, netuid: number, mechanism: number, hash: string): void {

@@ -1,5 +1,5 @@
 import type { Context } from '../../types.ts'
-import { ensure, get, mechanismExists, ownerUid, uidOf } from '../state.ts'
+import { ensure, get, indexOf, mechanismExists, ownerUid, uidOf } from '../state.ts'
 import { mayWeigh } from '../stake.ts'
 
 export type WeightsCall = { netuid: number; mechanism: number; uids: number[]; values: number[]; versionKey: bigint }
@@ -7,7 +7,7 @@ export type WeightsCall = { netuid: number; mechanism: number; uids: number[]; v
 const MAX_U16 = 65535
 
 /** All that is asked of weights, in the runtime's order (spec 425, subnets/weights.rs); the uid that set them. */
-export function checkWeights(ctx: Context, who: string, index: number, call: WeightsCall): number {
+export function checkWeights(ctx: Context, who: string, call: WeightsCall): number {
   const { netuid, mechanism, uids, values, versionKey } = call
   ensure(netuid !== 0, 'CanNotSetRootNetworkWeights')
   ensure(uids.length === values.length, 'WeightVecNotEqualSize')
@@ -20,7 +20,7 @@ export function checkWeights(ctx: Context, who: string, index: number, call: Wei
   const wanted = get<bigint>(ctx, 'WeightsVersionKey', netuid)
   ensure(wanted === 0n || versionKey >= wanted, 'IncorrectWeightVersionKey')
   const hidden = get<boolean>(ctx, 'CommitRevealWeightsEnabled', netuid)
-  ensure(hidden || passesRateLimit(ctx, netuid, index, uid), 'SettingWeightsTooFast')
+  ensure(hidden || passesRateLimit(ctx, netuid, mechanism, uid), 'SettingWeightsTooFast')
   const self = uids.length === 1 && uids[0] === uid
   ensure(self || uid === ownerUid(ctx, netuid) || get<boolean[]>(ctx, 'ValidatorPermit', netuid)[uid] === true, 'NeuronNoValidatorPermit')
   ensure(new Set(uids).size === uids.length, 'DuplicateUids')
@@ -33,8 +33,10 @@ export function checkWeights(ctx: Context, who: string, index: number, call: Wei
   return uid
 }
 
-/** Whether enough blocks went by since this uid's last call for the mechanism. Registration counts as one. */
-export function passesRateLimit(ctx: Context, netuid: number, index: number, uid: number): boolean {
+/** Whether enough blocks went by since this uid's last call for the mechanism. Registration counts as one. Never for a mechanism that is not there. */
+export function passesRateLimit(ctx: Context, netuid: number, mechanism: number, uid: number): boolean {
+  if (!mechanismExists(ctx, netuid, mechanism)) return false
+  const index = indexOf(netuid, mechanism)
   const last = get<bigint[]>(ctx, 'LastUpdate', index)[uid] ?? 0n
   return last === 0n || BigInt(ctx.block) - last >= get<bigint>(ctx, 'WeightsSetRateLimit', netuid)
 }

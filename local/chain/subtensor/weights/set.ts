@@ -5,7 +5,7 @@ import { checkWeights, upscale, type WeightsCall } from './rules.ts'
 /** What set_weights, a reveal and the chain's own reveal of a timelocked commit end in. */
 export function setWeights(ctx: CallContext, call: WeightsCall): void {
   const index = indexOf(call.netuid, call.mechanism)
-  const uid = checkWeights(ctx, ctx.who, index, call)
+  const uid = checkWeights(ctx, ctx.who, call)
   const shares = upscale(call.values)
   put(
     ctx,
