@@ -214,6 +214,11 @@ describe('a coldkey', () => {
   })
 })
 
+it('says of the hotkey itself that it cannot be reached', async () => {
+  const file = await write('no-folder', 'x')
+  await expect(loadHotkey(join(file, 'hotkeys', 'default'), nobody)).rejects.toThrow(/^no hotkey at .*default \(ENOTDIR/)
+})
+
 it('warns of a file that others may read, and takes it', async () => {
   const path = await vector('phrase')
   for (const mode of [0o640, 0o604]) {
