@@ -11,9 +11,9 @@ const DOUBT_MS = 3600_000
 export async function rolesCheck(ctx: Ctx): Promise<Check> {
   const { TRUSTED_VALIDATORS: trusted, NETUID, ENVIRONMENT } = ctx.config
   if (trusted.length === 0) {
-    const who =
-      ENVIRONMENT === 'development' ? 'who may act is said by hand (compute admin allow)' : 'nobody can be admitted: set TRUSTED_VALIDATORS in wrangler.toml'
-    return { name: 'roles', ok: true, detail: `no validator is trusted, so ${who}` }
+    const ok = ENVIRONMENT === 'development'
+    const who = ok ? 'who may act is said by hand (compute admin allow)' : 'nobody can be admitted: set TRUSTED_VALIDATORS in wrangler.toml'
+    return { name: 'roles', ok, detail: `no validator is trusted, so ${who}` }
   }
   const [last, held, doubts] = (await read(ctx.db, [appliedAt(), heldNow(), doubted(trusted, NETUID, ctx.now() - DOUBT_MS)])) as [Rows, Rows, Rows]
   const red = [heldText(held[0]), ageText(last[0], ctx.now()), doubtText(doubts)].filter((text) => text !== null)

@@ -12,7 +12,7 @@ import { SECRETS, type Wrangler } from '../../local/deploy/wrangler.ts'
 import { startEdge } from '../../local/edge/start.ts'
 import type { ProblemBody } from '../../schema/index.ts'
 import { query } from '../support/database.ts'
-import { onOneEdge, type TestEdge } from '../support/edge.ts'
+import { onOneEdge, startTestEdge, type TestEdge } from '../support/edge.ts'
 import { run } from '../support/process.ts'
 
 let db: { url: string }
@@ -49,6 +49,18 @@ describe('the smoke of a deployment', () => {
   it('knows an edge with another key, and prints the string that miners register with', async () => {
     expect(red(await look({ pin: 'somebody-else' }))).toEqual(['identity'])
     expect((await look()).at(-1)?.detail).toContain(`${edge.url}#${edge.fingerprint}`)
+  })
+
+  it('takes an edge where nobody may act yet, as after a first deployment, and says why', async () => {
+    const first = await startTestEdge(db.url, { vars: { ENVIRONMENT: 'production' } })
+    try {
+      await first.running.tick()
+      const [health, ...rest] = await smoke({ url: first.url, patienceMs: 0, pauseMs: 10 })
+      expect(health).toMatchObject({ ok: true, detail: expect.stringContaining('TRUSTED_VALIDATORS') as string })
+      expect(red(rest)).toEqual([])
+    } finally {
+      await first.close()
+    }
   })
 
   it('finds nothing good in something that is no edge', async () => {
