@@ -1,19 +1,8 @@
-import {
-  bool,
-  Compact,
-  type Enum,
-  expandMetadata,
-  GenericAccountId,
-  type GenericEventData,
-  Metadata,
-  Option,
-  Raw,
-  Struct,
-  Text,
-  TypeRegistry,
-} from '@polkadot/types'
-import type { EventRecord, FunctionMetadataLatest, StorageEntryMetadataLatest } from '@polkadot/types/interfaces'
+import { expandMetadata, Metadata, TypeRegistry } from '@polkadot/types'
+import type { FunctionMetadataLatest, PalletConstantMetadataLatest, Si1Field, StorageEntryMetadataLatest } from '@polkadot/types/interfaces'
 import type { AnyTuple, Codec as Value, IMethod } from '@polkadot/types/types'
+import { addressOf } from './address.ts'
+import { Decoder, type Described } from './decode.ts'
 import { ChainError } from './errors.ts'
 import type { Plain } from './wire.ts'
 
@@ -36,7 +25,7 @@ export type Signing = {
   /** Blocks; a power of two. */ period: number
 }
 export type Signed = { hex: string; hash: string; /** First block that can no longer hold it. */ death: number }
-export type Emitted = { extrinsic: number | null; name: string; fields: Plain[] }
+export type Emitted = { extrinsic: number | null; name: string; /** Its fields by name, or in order. */ data: Plain }
 
 type StorageFn = ((...args: unknown[]) => Uint8Array) & {
   meta: StorageEntryMetadataLatest
@@ -51,8 +40,10 @@ const FILLED = new Set(
   'CheckNonZeroSender CheckSpecVersion CheckTxVersion CheckGenesis CheckMortality CheckNonce CheckWeight ChargeTransactionPayment CheckMetadataHash'.split(' '),
 )
 const SR25519 = 1
-/** Account, hash and other ids up to 32 bits are JavaScript numbers. */
-const NUMBER_BITS = 32
+/** In front of the keys: twox128 of the pallet and of the item. */
+const PREFIX_BYTES = 32
+/** What stands in front of a key under the hashers that keep the key itself. */
+const HASH_BYTES: Record<string, number> = { Identity: 0, Blake2_128Concat: 16, Twox64Concat: 8 }
 
 /** "SubtensorModule.set_weights" and "subtensorModule.setWeights" are one name. */
 const plainName = (name: string): string => name.replaceAll('_', '').toLowerCase()
@@ -60,6 +51,7 @@ const plainName = (name: string): string => name.replaceAll('_', '').toLowerCase
 export class Codec {
   readonly version: RuntimeVersion
   readonly #registry = new TypeRegistry()
+  readonly #decoder = new Decoder((type) => describe(this.#registry, type))
   readonly #decorated: ReturnType<typeof expandMetadata>
   readonly #names = new Map<string, unknown>()
   readonly #apis = new Map<string, ApiMethod>()
@@ -94,9 +86,9 @@ export class Codec {
   }
 
   constant(name: string): Plain {
-    const constant = this.#find('consts', name) as Value | undefined
+    const constant = this.#find('consts', name) as { meta: PalletConstantMetadataLatest } | undefined
     if (!constant) throw unknown('constant', name)
-    return toPlain(constant)
+    return this.#decode(Number(constant.meta.type), constant.meta.value.toU8a(true))
   }
 
   storageKey(item: string, keys: unknown[]): string {
@@ -111,9 +103,17 @@ export class Codec {
 
   /** The keys an entry is stored under, out of its storage key. */
   keysOf(item: string, storageKey: string): Plain[] {
-    const key = this.#registry.createType('StorageKey', storageKey)
-    key.setMeta(this.#item(item).meta)
-    return key.args.map(toPlain)
+    const { type } = this.#item(item).meta
+    if (!type.isMap) return []
+    const { hashers, key } = type.asMap
+    const types = hashers.length === 1 ? [key] : [...this.#registry.lookup.getSiType(key).def.asTuple]
+    const cursor = { bytes: hexBytes(storageKey), at: PREFIX_BYTES }
+    return types.map((of, i) => {
+      const skip = HASH_BYTES[hashers[i]?.type ?? '']
+      if (skip === undefined) throw new ChainError('Undecodable', 'request', `The keys of ${item} are hashed: they cannot be listed`, false)
+      cursor.at += skip
+      return this.#decoder.read(Number(of), cursor)
+    })
   }
 
   /** A stored value; null: the default of the item, or null where it has none. */
@@ -160,19 +160,19 @@ export class Codec {
 
   /** Out of the value of System.Events. */
   events(stored: string | null): Emitted[] {
-    const records = this.#registry.createTypeUnsafe('Vec<EventRecord>', [stored === null ? [] : hexBytes(stored)]) as unknown as EventRecord[]
-    return records.map(({ phase, event }) => ({
-      extrinsic: phase.isApplyExtrinsic ? phase.asApplyExtrinsic.toNumber() : null,
-      name: this.#eventName(event.data as GenericEventData, event.index.toU8a()),
-      fields: [...event.data].map(toPlain),
-    }))
+    const records = this.decodeItem('System.Events', stored) as { phase: Plain; event: { type: string; value: Plain } }[]
+    return records.map(({ phase, event }) => {
+      const emitted = tagged(event.value)
+      const applied = tagged(phase)
+      return { extrinsic: applied.type === 'ApplyExtrinsic' ? Number(applied.value) : null, name: `${event.type}.${emitted.type}`, data: emitted.value }
+    })
   }
 
   /** "Pallet.Error" of a dispatch error, and what the metadata says about it. */
   dispatchError(error: Plain): { name: string; docs: string } {
-    if (typeof error !== 'object' || error === null || Array.isArray(error)) return { name: String(error), docs: '' }
-    const { type, value } = error
-    if (type !== 'Module' || typeof value !== 'object' || value === null || Array.isArray(value)) return { name: `${String(type)}.${nameOf(value)}`, docs: '' }
+    const { type, value } = tagged(error)
+    if (type !== 'Module') return { name: value === null ? type : `${type}.${tagged(value).type}`, docs: '' }
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return { name: type, docs: '' }
     const index = Number(value['index'])
     const number = typeof value['error'] === 'string' ? hexBytes(value['error'])[0] : Number(value['error'])
     const pallet = this.#registry.metadata.pallets.find((p) => p.index.toNumber() === index)
@@ -184,11 +184,6 @@ export class Codec {
     }
   }
 
-  #eventName(data: GenericEventData, index: Uint8Array): string {
-    const pallet = this.#registry.metadata.pallets.find((p) => p.index.toNumber() === index[0])
-    return `${pallet?.name.toString() ?? data.section}.${data.method}`
-  }
-
   #isEmpty(type: number): boolean {
     return this.#registry.createTypeUnsafe(this.#registry.createLookupType(type as never), []).encodedLength === 0
   }
@@ -198,7 +193,7 @@ export class Codec {
   }
 
   #decode(type: number, bytes: Uint8Array): Plain {
-    return toPlain(this.#create(type, bytes))
+    return this.#decoder.read(type, { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), at: 0 })
   }
 
   #item(item: string): StorageFn {
@@ -234,39 +229,30 @@ function unknown(what: string, name: string): ChainError {
   )
 }
 
-function nameOf(value: Plain | undefined): string {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? String(value['type']) : String(value)
+/** An enum's value, whether it carries something or not. */
+function tagged(value: Plain): { type: string; value: Plain } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { type: String(value), value: null }
+  return { type: String(value['type']), value: value['value'] ?? null }
 }
 
-/** Out of a value of the SDK: see `Plain`. */
-function toPlain(value: Value): Plain {
-  if (value instanceof GenericAccountId) return value.toString()
-  if (value instanceof Option) return value.isNone ? null : toPlain(value.unwrap())
-  if (value instanceof Compact) return toPlain(value.unwrap() as Value)
-  if (value instanceof Raw) return value.toHex()
-  if (value instanceof bool) return value.isTrue
-  if (value instanceof Text) return value.toString()
-  if (Array.isArray(value)) return (value as unknown as Value[]).map(toPlain)
-  if (value instanceof Struct) return Object.fromEntries([...value.entries()].map(([name, v]) => [name, toPlain(v as Value)]))
-  if (value instanceof Map) return [...value.entries()].map(([k, v]) => [toPlain(k as Value), toPlain(v as Value)])
-  if (value instanceof Set) return [...value.values()].map((v) => (typeof v === 'string' ? v : toPlain(v as Value)))
-  if (isEnum(value)) return value.isBasic || value.value.toRawType() === 'Null' ? value.type : { type: value.type, value: toPlain(value.value) }
-  if (isInteger(value)) return value.bitLength() <= NUMBER_BITS ? value.toNumber() : value.toBigInt()
-  if (value.toRawType() === 'Null') return null
-  throw new ChainError(
-    'Undecodable',
-    'request',
-    `The chain sent a value of the type ${value.toRawType()}, which this program cannot read: install a newer version`,
-    false,
-  )
+/** A type of the metadata, free of the SDK. */
+function describe(registry: TypeRegistry, id: number): Described {
+  const { path, def } = registry.lookup.getSiType(id as never)
+  const name = path.map(String).join('::')
+  const fieldsOf = (fields: Iterable<Si1Field>) => [...fields].map((f) => ({ name: f.name.isSome ? f.name.unwrap().toString() : null, type: Number(f.type) }))
+  if (def.isPrimitive) return { kind: 'primitive', name: def.asPrimitive.type }
+  if (def.isCompact) return { kind: 'compact', type: Number(def.asCompact.type) }
+  if (def.isSequence) return { kind: 'sequence', type: Number(def.asSequence.type) }
+  if (def.isArray) return { kind: 'array', type: Number(def.asArray.type), length: def.asArray.len.toNumber() }
+  if (def.isTuple) return { kind: 'tuple', types: [...def.asTuple].map(Number) }
+  if (def.isComposite) return { kind: 'composite', path: name, fields: fieldsOf(def.asComposite.fields) }
+  if (!def.isVariant) return { kind: 'other', name: def.type }
+  const variants = [...def.asVariant.variants].map((v) => ({ index: v.index.toNumber(), name: v.name.toString(), fields: fieldsOf(v.fields) }))
+  return { kind: 'variant', path: name, variants }
 }
-
-const isEnum = (value: Value): value is Enum => 'isBasic' in value && 'defKeys' in value
-const isInteger = (value: Value): value is Value & { bitLength(): number; toNumber(): number; toBigInt(): bigint } =>
-  'bitLength' in value && 'toBigInt' in value
 
 const bytesHex = (bytes: Uint8Array): string => `0x${Buffer.from(bytes).toString('hex')}`
-const hexBytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.slice(2), 'hex'))
+const hexBytes = (hex: string): Buffer => Buffer.from(hex.slice(2), 'hex')
 
 /** Without the SCALE length in front. */
 function stripLength(bytes: Uint8Array): Uint8Array {
