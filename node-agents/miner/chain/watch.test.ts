@@ -8,6 +8,7 @@ import { hotkeyFromSeed } from '../../core/hotkey.ts'
 import { makeLog } from '../../core/log.ts'
 import { statusText } from '../commands/status.ts'
 import type { Announcement, Kind } from './announce.ts'
+import { howToRegister } from './registration.ts'
 import { viewOf } from './view.ts'
 import { ChainWatch, type ChainDeps, LOOK_EVERY, type MinersChain } from './watch.ts'
 
@@ -23,6 +24,8 @@ class StubChain implements MinersChain {
   served: { axon: Axon | null; prometheus: Served | null } = { axon: null, prometheus: null }
   calls: (Announcement & { kind: Kind; block: number })[] = []
   looks = 0
+  /** Calls that failed. */
+  failed = 0
   connectedSinceMs = 1
   /** What reading, or announcing, fails with. */
   reads: Error | null = null
@@ -73,7 +76,10 @@ class StubChain implements MinersChain {
     return { ...at, neurons: [neuron] }
   }
   #serve(kind: Kind, { ip, port, version }: { ip: string | null; port: number; version: number }) {
-    if (this.serves) throw this.serves
+    if (this.serves) {
+      this.failed++
+      throw this.serves
+    }
     this.calls.push({ kind, ip: ip ?? '', port, version, block: this.head })
     this.head++
     if (!this.forgets) this.served = { ...this.served, [kind]: { ip, port, version, block: this.head, protocol: 4 } }
@@ -142,6 +148,20 @@ describe('who is registered', () => {
     expect(chain.looks).toBe(looks + 1)
   })
 
+  it('begins anew with a chain that does', async () => {
+    start()
+    await until('both are announced', () => chain.calls.length === 2)
+    await pass(0)
+    chain.served = { axon: null, prometheus: null }
+    chain.head = 3
+    chain.connectedSinceMs++
+    await pass(1)
+    expect(chain.calls.slice(2)).toMatchObject([
+      { kind: 'axon', block: 4 },
+      { kind: 'prometheus', block: 5 },
+    ])
+  })
+
   it('waits for the rate limit, of each call apart', async () => {
     chain.served = {
       axon: { ip: '203.0.113.8', port: 8091, version: 183, block: 990, protocol: 4 },
@@ -164,9 +184,10 @@ describe('who is registered', () => {
     await until('it is told', () => told('the axon cannot be announced on chain: The pool does not take it') === 1)
     for (let i = 0; i < 20; i++) await pass(1)
     expect(told('the axon cannot be announced')).toBe(1)
+    expect(chain.failed).toBeLessThanOrEqual(2 * 5) // after 2, 4, 8, 16 blocks
     expect(view().troubles).toContain('the axon cannot be announced on chain: The pool does not take it')
     chain.serves = null
-    for (let i = 0; i < 20; i++) await pass(1)
+    for (let i = 0; i < 40; i++) await pass(1)
     expect(chain.calls.map((c) => c.kind).toSorted()).toEqual(['axon', 'prometheus'])
     expect(view().troubles).toEqual([])
     expect(told('over: the axon cannot be announced')).toBe(1)
@@ -215,6 +236,15 @@ describe('who is not registered', () => {
     expect(told('was deregistered (it had uid 5) on subnet 27')).toBe(1)
     expect(view()).toMatchObject({ registered: false, announced: { axon: { served: null } } })
   })
+})
+
+it('a subnet that takes nobody is told as such', () => {
+  const [subnet, price] = [
+    { network: 'ws://a,ws://b', netuid: 27 },
+    { registrationAllowed: true, burn: 1_500_000_000n },
+  ]
+  expect(howToRegister(subnet, price)).toMatch(/btcli subnet register --netuid 27 --network ws:\/\/a --wallet.*\(1\.5 TAO now\)/)
+  expect(howToRegister(subnet, { ...price, registrationAllowed: false })).toMatch(/closed registration.*--netuid/)
 })
 
 describe('trouble', () => {

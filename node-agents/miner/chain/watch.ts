@@ -86,9 +86,9 @@ export class ChainWatch {
     }
   }
 
-  /** A new connection may be to an endpoint that knows better. */
+  /** A new connection may be to an endpoint that knows better, or to a chain that began anew. */
   #heard(chain: MinersChain, block: Block): void {
-    if (block.number >= this.#due || this.#beganAnew(block) || chain.status().connectedSinceMs !== this.#since) this.#looks.kick()
+    if (block.number >= this.#due || chain.status().connectedSinceMs !== this.#since) this.#looks.kick()
   }
 
   /** No reorganisation is so deep: a development chain without its state. */
@@ -174,7 +174,6 @@ export class ChainWatch {
     try {
       const shown = await serveAndRead(chain, kind, this.#d.by, { netuid, ...wanted })
       this.#tried[kind] = { block: now(), failures: 0 }
-      this.decided[kind] = { do: 'nothing' }
       this.troubles.over(cannot(kind))
       if (this.reading) this.reading = { ...this.reading, [kind]: shown }
       this.#d.log.info({ ...wanted, block: shown.block }, `the ${kind} is announced on chain`)
