@@ -1,7 +1,6 @@
 import { expandMetadata, Metadata, TypeRegistry } from '@polkadot/types'
 import type { FunctionMetadataLatest, PalletConstantMetadataLatest, Si1Field, StorageEntryMetadataLatest } from '@polkadot/types/interfaces'
 import type { AnyTuple, Codec as Value, IMethod } from '@polkadot/types/types'
-import { addressOf } from './address.ts'
 import { Decoder, type Described } from './decode.ts'
 import { ChainError } from './errors.ts'
 import type { Plain } from './wire.ts'

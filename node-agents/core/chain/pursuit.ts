@@ -94,7 +94,7 @@ export class Pursuit {
     const { own, codec } = await this.#events(reader, block)
     const failure = own.find(({ name }) => name === 'System.ExtrinsicFailed')
     if (failure) {
-      const { name, docs } = codec.dispatchError(failure.fields[0] as Plain)
+      const { name, docs } = codec.dispatchError(errorIn(failure.data))
       throw dispatched(call, name, docs)
     }
     if (!own.some(({ name }) => name === 'System.ExtrinsicSuccess')) throw this.#unknown()
@@ -120,4 +120,9 @@ export class Pursuit {
     // Of another kind than a lost connection: nothing would be found by looking again.
     return new ChainError('Unknown', 'request', text, false, cause)
   }
+}
+
+/** Of the event System.ExtrinsicFailed. */
+function errorIn(data: Plain): Plain {
+  return typeof data === 'object' && data !== null && !Array.isArray(data) ? (data['dispatchError'] ?? null) : null
 }
