@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RunningChain, startChain } from '../../local/chain/start.ts'
 import { ACCOUNTS } from '../../local/chain/subtensor/genesis.ts'
 import { Codecs } from '../../node-agents/core/chain/codecs.ts'
+import { commitHash } from '../../node-agents/core/chain/commit.ts'
 import { readEpoch } from '../../node-agents/core/chain/epoch.ts'
 import { firstReveal, nextEpoch } from '../../node-agents/core/chain/epochs.ts'
 import { readHyperparameters } from '../../node-agents/core/chain/hyperparameters.ts'
@@ -183,6 +184,29 @@ describe('epochs', () => {
     const state = await readEpoch(link, NETUID, undefined)
     expect(nextEpoch(state)).toBe(await ask(client.api, 'subnetInfoRuntimeApi.getNextEpochStartBlock', NETUID))
     expect(firstReveal(state)).toBe(nextEpoch(state))
+  })
+
+  it('reveal a commit from the block on that we say, and by our hash', async () => {
+    const on = { CommitRevealWeightsEnabled: true, WeightsSetRateLimit: 0 }
+    for (const [name, value] of Object.entries(on)) await dev.control.hyperparameter(NETUID, name, value)
+    await dev.control.permit(NETUID, 21, true)
+    await dev.control.advance()
+    const weights = { netuid: NETUID, mechanism: 0, uids: [0, 3], values: [1, 65_535], versionKey: 183 }
+    const state = await readEpoch(link, NETUID, undefined)
+    await submit({ name: 'SubtensorModule.commit_weights', args: [NETUID, commitHash(alice.address, weights, [7, 8])] })
+    const [[, epoch]] = (await query(client.api, 'subtensorModule.weightCommits')(NETUID, alice.address)).toJSON() as [[string, number]]
+    const reveal = firstReveal(state) ?? 0
+    await dev.control.advance(reveal - 2 - (state.at + 1))
+    expect((await readEpoch(link, NETUID, undefined)).epochIndex).toBe(epoch)
+    const revealing = { name: 'SubtensorModule.reveal_weights', args: [NETUID, weights.uids, weights.values, [7, 8], 183] }
+    await expect(send(client.api, call(client.api, 'subtensorModule.revealWeights', ...revealing.args), alice)).rejects.toThrow(/Custom error: 17/)
+    await dev.control.advance(2)
+    expect(await readEpoch(link, NETUID, undefined)).toMatchObject({ at: reveal, epochIndex: epoch + 1 })
+    await dev.control.permit(NETUID, 21, true)
+    await submit(revealing)
+    expect(compareWeights(weights, await readWeights(link, NETUID, 0, 21, undefined))).toEqual([])
+    await dev.control.hyperparameter(NETUID, 'CommitRevealWeightsEnabled', false)
+    await dev.control.advance()
   })
 })
 
