@@ -182,7 +182,7 @@ describe('registration', () => {
       ] as const)
         await bench.control.hyperparameter(NETUID, name, value)
       await bench.control.set('SubtensorModule.Emission', [NETUID], ['0', '9', '8'])
-      expect(await refusal(bench, charlie, 'serveAxon', ...[NETUID, 183, 0x01020304, 8091, 4, 4, 0, 0])).toBeNull()
+      expect(await refusal(bench, charlie, 'serveAxon', NETUID, 183, 0x01020304, 8091, 4, 4, 0, 0)).toBeNull()
       expect(await refusal(bench, alice, 'setWeights', NETUID, [2, 0], [1, 1], 0)).toBeNull()
       expect(await refusal(bench, bob, 'burnedRegister', NETUID, dave.address)).toBeNull()
       expect(await read(bench, 'uids', NETUID, dave.address)).toBe(2)
