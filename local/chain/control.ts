@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { decodeAddress } from '@polkadot/util-crypto'
 import { WebSocket } from 'ws'
+import { decodeHotkey } from '../../schema/index.ts'
 import { toHex } from './scale/bytes.ts'
 import type { Value } from './types.ts'
 
@@ -135,5 +135,8 @@ function wideAsText(_name: string, value: unknown): unknown {
 
 /** 0x-hex of an account given either way. */
 function publicKey(account: string): string {
-  return account.startsWith('0x') ? account : toHex(decodeAddress(account))
+  if (account.startsWith('0x')) return account
+  const key = decodeHotkey(account)
+  if (!key) throw new TypeError(`${JSON.stringify(account)} is no ss58 address`)
+  return toHex(key)
 }

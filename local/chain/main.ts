@@ -5,7 +5,8 @@ import { startChain, type StartOptions } from './start.ts'
 const HELP = `node local/chain/main.ts [options]: a development chain, until told to stop. Prints one JSON line with its URL when it listens.
 
   --port P              TCP port on 127.0.0.1; 0 (default): any free one
-  --state FILE          where finalized blocks survive; without it the chain is gone with the process
+  --state FILE          where finalized blocks survive; without it the chain is gone with the process. A chain
+                        that goes on keeps the subnet it began with, whatever the options below say
   --block-ms N          milliseconds from block to block (default 12000), or "manual", or "instant"
   --netuid N            the subnet there is besides root (default 27)
   --tempo N             blocks from epoch to epoch (default 360)
@@ -43,6 +44,8 @@ function flags(): Flags {
 
 async function run(values: Flags): Promise<void> {
   const chain = await startChain(options(values))
+  // Such as a full disk under --state, noticed when a block is made.
+  process.once('uncaughtException', fail)
   const stop = () => void chain.close().then(() => process.exit(0), fail)
   for (const signal of ['SIGINT', 'SIGTERM', 'disconnect']) process.once(signal, stop)
   console.log(JSON.stringify({ url: chain.url }))

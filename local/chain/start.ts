@@ -1,4 +1,5 @@
 import { cryptoWaitReady } from '@polkadot/util-crypto'
+import pino from 'pino'
 import { type Log, makeLog } from '../../node-agents/core/log.ts'
 import { Author, type Pace } from './chain/author.ts'
 import { Chain } from './chain/chain.ts'
@@ -31,7 +32,7 @@ export type RunningChain = {
 
 /** A development chain in this process. Throws a Mistake for a state file that is damaged or a port that is taken. */
 export async function startChain(options: StartOptions): Promise<RunningChain> {
-  const { blockMs, port = 0, stateFile, log = makeLog('error', 'chain'), nowMs = Date.now, ...genesis } = options
+  const { blockMs, port = 0, stateFile, log = makeLog('error', 'chain', pino.destination(2)), nowMs = Date.now, ...genesis } = options
   await cryptoWaitReady()
   const parts = defaultParts(genesis)
   const store = stateFile === undefined ? null : new Store(stateFile)

@@ -1,10 +1,11 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startChain } from '../../local/chain/start.ts'
 import { query } from '../support/polkadot.ts'
 import { Program, run } from '../support/process.ts'
+import { raw } from './devchain.contract.ts'
 import { withChain } from '../support/devchain.ts'
 import { until } from '../support/until.ts'
 
@@ -48,15 +49,48 @@ describe('the state of the development chain', () => {
   })
 })
 
+function started(args: string[]): Program {
+  const program = new Program('local/chain/main.ts', args)
+  onTestFinished(() => void program.child.kill('SIGKILL'))
+  return program
+}
+
 describe('the development chain as a program', () => {
   test('says where it listens, and ends when told to', async () => {
-    const program = new Program('local/chain/main.ts', ['--block-ms', 'manual', '--state', join(folder, 'program')])
+    const program = started(['--block-ms', 'manual', '--state', join(folder, 'program')])
     const { url } = JSON.parse(await until('the URL', () => program.out.split('\n')[0])) as { url: string }
     expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+$/)
     const taken = await run('local/chain/main.ts', ['--block-ms', 'manual', '--port', new URL(url).port])
     expect(taken).toMatchObject({ code: 2, err: expect.stringContaining('--port') })
     program.child.kill('SIGTERM')
     expect((await program.ended).code).toBe(0)
+  })
+
+  test('goes on after a kill, never behind what was final', async () => {
+    const args = ['--block-ms', '50', '--state', join(folder, 'killed')]
+    const final = async (url: string) => {
+      const hash = ((await raw(url, '{"jsonrpc":"2.0","id":1,"method":"chain_getFinalizedHead"}')) as { result: string }).result
+      const header = (await raw(url, `{"jsonrpc":"2.0","id":1,"method":"chain_getHeader","params":["${hash}"]}`)) as { result: { number: string } }
+      return { hash, number: Number(header.result.number) }
+    }
+    const start = async () => {
+      const program = started(args)
+      const { url } = JSON.parse(await until('the URL', () => program.out.split('\n')[0], 30_000)) as { url: string }
+      return { program, url }
+    }
+    const first = await start()
+    const seen = await until('some blocks are final', async () => {
+      const now = await final(first.url)
+      return now.number > 5 ? now : null
+    })
+    first.program.child.kill('SIGKILL')
+    await first.program.ended
+    const second = await start()
+    const hash = await raw(second.url, `{"jsonrpc":"2.0","id":1,"method":"chain_getBlockHash","params":[${seen.number}]}`)
+    expect(hash).toMatchObject({ result: seen.hash })
+    await until('it goes on', async () => (await final(second.url)).number > seen.number + 5)
+    second.program.child.kill('SIGTERM')
+    expect((await second.program.ended).code).toBe(0)
   })
 
   test.each([

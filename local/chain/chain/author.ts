@@ -6,7 +6,7 @@ export type Pace = number | 'manual' | 'instant'
 /** How far finality stays behind the head where blocks come by time. */
 const FINALITY_DEPTH = 2
 /** A client loses "inBlock" when it hears of both in one go. */
-const FINALITY_MS = 20
+const FINALITY_MS = 50
 
 /** Makes blocks and finality at a pace. */
 export class Author {

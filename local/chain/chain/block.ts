@@ -31,7 +31,7 @@ export type Block = {
   runtime: Runtime
   /** Null once discarded. */
   root: Root | undefined
-  /** Raw keys that were written in it. */
+  /** Raw keys that were written in it; forgotten once it is final. */
   touched: Set<string>
   /** Answers of runtime APIs, by method and input. */
   answers: Map<string, string>

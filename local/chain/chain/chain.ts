@@ -15,12 +15,14 @@ import { Pool } from './pool.ts'
 export const SPEC_VERSION = 425
 /** A node that is no archive keeps about as many states. */
 const STATES_KEPT = 300
+/** A metagraph of a full subnet is a megabyte, so answers are not kept as long as states. */
+const ANSWERS_KEPT = 10
 /** Of older blocks only the hash is known. */
 const BLOCKS_KEPT = 5000
 
 export type ChainListener = {
   /** A block is the new best one. */
-  head: (block: Block, before: Block) => void
+  head: (block: Block) => void
   finalized: (block: Block) => void
 }
 
@@ -144,6 +146,7 @@ export class Chain {
       this.#finalized = block
       this.#prune(block.number)
       for (const { finalized } of this.listeners) finalized(block)
+      block.touched.clear()
       for (const { notify } of block.transactions) notify({ finalized: block.hash })
     }
   }
@@ -187,7 +190,8 @@ export class Chain {
     const nowMs = Math.max(this.#options.nowMs(), parent.nowMs + 1)
     const { genesisHash: genesis, pallets } = this
     const transactions = this.pool.ready()
-    const { block, refused } = execute({ parent, genesis, nowMs, pallets, edits, transactions, salt: this.#made++ })
+    const { block, refused, broken } = execute({ parent, genesis, nowMs, pallets, edits, transactions, salt: this.#made++ })
+    for (const err of broken) this.#options.log.error({ err }, 'what a control wrote cannot be written on this block')
     if (next) block.runtime = next
     this.#keep(block)
     this.#head = block
@@ -195,7 +199,8 @@ export class Chain {
       if (!(error instanceof RpcError)) this.#options.log.error({ err: error, hash: pooled.extrinsic.hash }, 'a call broke the chain that runs it')
       this.pool.remove(pooled, 'invalid')
     }
-    for (const { head } of this.listeners) head(block, parent)
+    this.#best.get(block.number - ANSWERS_KEPT)?.answers.clear()
+    for (const { head } of this.listeners) head(block)
     for (const { notify } of block.transactions) notify({ inBlock: block.hash })
     this.pool.advance(block.transactions)
     return block

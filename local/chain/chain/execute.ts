@@ -23,8 +23,8 @@ export type Plan = {
   salt: number
 }
 
-/** A block on top of its parent, and the transactions that turned out bad on the way. */
-export function execute(plan: Plan): { block: Block; refused: { pooled: Pooled; error: unknown }[] } {
+/** A block on top of its parent, the transactions that turned out bad on the way, and what edits threw that no longer fit. */
+export function execute(plan: Plan): { block: Block; refused: { pooled: Pooled; error: unknown }[]; broken: unknown[] } {
   const { parent, nowMs, pallets } = plan
   const { runtime } = parent
   const state = new State(runtime, rootOf(parent))
@@ -33,7 +33,16 @@ export function execute(plan: Plan): { block: Block; refused: { pooled: Pooled; 
   const context = (phase: Phase): Context => ({ storage: state, block: number, nowMs, emit: (name, ...fields) => events.add(phase, name, fields) })
 
   initialize(state, parent, nowMs)
-  for (const edit of plan.edits) edit(context('initialization'))
+  const broken: unknown[] = []
+  for (const edit of plan.edits) {
+    const before = state.root
+    try {
+      edit(context('initialization'))
+    } catch (error) {
+      state.root = before
+      broken.push(error)
+    }
+  }
   for (const pallet of pallets.values()) pallet.onInitialize?.(context('initialization'))
   state.put('Timestamp.Now', [], nowMs)
   const extrinsics = [inherent(runtime, 'Timestamp.set', compact(nowMs))]
@@ -61,7 +70,7 @@ export function execute(plan: Plan): { block: Block; refused: { pooled: Pooled; 
   const [header, hash] = makeHeader(runtime, { parentHash: parent.hash, number, extrinsics, nowMs, salt: littleEndian(plan.salt, 8) })
   const { root, touched } = state
   const block = { hash, number, parent, header, extrinsics, transactions: included, edits: plan.edits, nowMs, runtime, root, touched, answers: new Map() }
-  return { block, refused }
+  return { block, refused, broken }
 }
 
 /** Throws for a block whose state is no longer kept. */

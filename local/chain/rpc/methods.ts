@@ -107,14 +107,18 @@ function authorMethods({ chain, author }: Node): Record<string, Method> {
     author_submitAndWatchExtrinsic: (params, subscriptions) => {
       const early: Status[] = []
       let subscription: Subscription | null = null
+      const push = (to: Subscription, status: Status) => {
+        subscriptions.push(to, status)
+        if (isLast(status)) subscriptions.close(to.id)
+      }
       const tell = (status: Status) => {
-        if (subscription) subscriptions.push(subscription, status)
+        if (subscription) push(subscription, status)
         else early.push(status)
       }
       chain.pool.submit(params.required(0, bytes), tell) // throws before there is a subscription
       const open = subscriptions.open('extrinsic')
       setImmediate(() => {
-        for (const status of early) subscriptions.push(open, status)
+        for (const status of early) push(open, status)
         subscription = open
         author.wanted()
       })
@@ -122,6 +126,11 @@ function authorMethods({ chain, author }: Node): Record<string, Method> {
     },
     author_pendingExtrinsics: () => chain.pool.ready().map(({ extrinsic }) => extrinsic.hex),
   }
+}
+
+/** Nothing follows it: a node ends the subscription. */
+function isLast(status: Status): boolean {
+  return status === 'invalid' || status === 'dropped' || (typeof status === 'object' && ('finalized' in status || 'usurped' in status))
 }
 
 function systemMethods({ chain }: Node): Record<string, Method> {

@@ -72,8 +72,10 @@ export async function serve(node: Node, options: { port: number; dev: Record<str
 
 /** Tells every socket what it follows. */
 function publish(node: Node, open: Set<Subscriptions>): void {
+  // Not always the parent: after a reorganisation it is what the fork left behind.
+  let before = node.chain.head
   node.chain.listeners.add({
-    head: (block, before) => {
+    head: (block) => {
       const { header } = node.lie.head(block)
       const [now, then] = [node.chain.stateAt(block), node.chain.stateAt(before)]
       for (const subscriptions of open) {
@@ -84,6 +86,7 @@ function publish(node: Node, open: Set<Subscriptions>): void {
         }
         if (block.runtime !== before.runtime) for (const one of subscriptions.of('runtimeVersion')) subscriptions.push(one, block.runtime.version.json)
       }
+      before = block
     },
     finalized: (block) => {
       for (const subscriptions of open) for (const one of subscriptions.of('finalizedHead')) subscriptions.push(one, block.header)

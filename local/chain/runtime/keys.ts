@@ -2,10 +2,6 @@ import { blake2AsU8a, xxhashAsU8a } from '@polkadot/util-crypto'
 import { toHex } from '../scale/bytes.ts'
 import type { Hasher } from '../scale/text.ts'
 
-/** Hashes that were needed lately: the same accounts are looked up over and over. */
-const MOST_KNOWN = 50_000
-const known = new Map<string, string>()
-
 /** 0x-hex of what all keys of a storage item begin with: twox128 of the pallet's name and of the item's. */
 export function itemPrefix(pallet: string, item: string): string {
   return toHex(xxhashAsU8a(pallet, 128)) + toHex(xxhashAsU8a(item, 128)).slice(2)
@@ -15,11 +11,7 @@ export function itemPrefix(pallet: string, item: string): string {
 export function keyPart(hasher: Hasher, encoded: Uint8Array): string {
   const plain = toHex(encoded).slice(2)
   if (hasher === 'Identity') return plain
-  const name = hasher[0] + plain
-  const hash = known.get(name) ?? toHex(hasher === 'Twox64Concat' ? xxhashAsU8a(encoded, 64) : blake2AsU8a(encoded, 128)).slice(2)
-  if (known.size >= MOST_KNOWN) known.clear()
-  known.set(name, hash)
-  return hash + plain
+  return toHex(hasher === 'Twox64Concat' ? xxhashAsU8a(encoded, 64) : blake2AsU8a(encoded, 128)).slice(2) + plain
 }
 
 /** Bytes of hash before the key itself. */

@@ -1,6 +1,17 @@
 import { toHex } from '../scale/bytes.ts'
 import { Codec } from '../scale/codec.ts'
-import { type Field, type ItemText, lines, type MethodText, parseConstant, parseItem, parseMethod, parseVariant, type Variant } from '../scale/text.ts'
+import {
+  type Field,
+  type Hasher,
+  type ItemText,
+  lines,
+  type MethodText,
+  parseConstant,
+  parseItem,
+  parseMethod,
+  parseVariant,
+  type Variant,
+} from '../scale/text.ts'
 import { Types } from '../scale/types.ts'
 import type { PalletText, Part, Value } from '../types.ts'
 import { EXTENSIONS, FRAME_APIS, FRAME_PALLETS, FRAME_TYPES } from './frame.ts'
@@ -14,6 +25,7 @@ export type Call = { pallet: string; name: string; args: Field[]; free: boolean 
 
 /** Characters of "0x" and two 16-byte hashes. */
 const PREFIX = 66
+const MOST_KEY_PARTS = 50_000
 
 /** One version of a runtime, all of it worked out from declarations: types, metadata, storage keys, calls, events, errors, APIs. */
 export class Runtime {
@@ -29,6 +41,8 @@ export class Runtime {
   readonly #events = new Map<string, { pallet: number; variant: Variant }>()
   readonly #errors = new Map<string, [pallet: number, error: number]>()
   readonly #byPrefix = new Map<string, Item>()
+  /** Those needed lately: the same accounts are looked up over and over. */
+  readonly #keyParts = new Map<string, string>()
   readonly #methods = new Map<string, MethodText>()
   readonly #metadata = new Map<number, Uint8Array>()
 
@@ -70,7 +84,18 @@ export class Runtime {
   /** The raw key of an entry as 0x-hex; with fewer keys than the item has, a prefix of its entries. */
   key(item: Item, keys: Value[]): string {
     if (keys.length > item.keys.length) throw new Error(`${item.pallet}.${item.name} has ${item.keys.length} keys, not ${keys.length}`)
-    return item.prefix + keys.map((key, i) => keyPart(item.hashers[i] ?? 'Identity', this.codec.encode(item.keys[i] ?? '', key))).join('')
+    return item.prefix + keys.map((key, i) => this.#keyPart(item.hashers[i] ?? 'Identity', item.keys[i] ?? '', key)).join('')
+  }
+
+  #keyPart(hasher: Hasher, type: string, key: Value): string {
+    const name = `${hasher} ${type} ${String(key)}`
+    const known = this.#keyParts.get(name)
+    if (known !== undefined) return known
+    const part = keyPart(hasher, this.codec.encode(type, key))
+    if (typeof key === 'object') return part
+    if (this.#keyParts.size >= MOST_KEY_PARTS) this.#keyParts.clear()
+    this.#keyParts.set(name, part)
+    return part
   }
 
   fallbackHex(item: Item): string {
