@@ -93,10 +93,10 @@ const METAGRAPH: Plain = {
   activityCutoff: 4999n,
 }
 
-type Told = { storage?: Record<string, Plain>; answer?: Plain; hash?: string | null }
+type Told = { storage?: Record<string, Plain>; answer?: Plain }
 
 /** `answer` left out: the runtime has no metagraph call. */
-function told({ storage = OLD, answer, hash = HASH }: Told): Link & { trips: number } {
+function told({ storage = OLD, answer }: Told): Link & { trips: number } {
   const value = (item: string, keys: unknown[]): Plain => {
     const key = `${item}${JSON.stringify(keys)}`
     if (!(key in storage)) throw new Error(`asked for ${key}`)
@@ -119,7 +119,8 @@ function told({ storage = OLD, answer, hash = HASH }: Told): Link & { trips: num
     entries: none,
     call: async () => answer ?? null,
     constant: () => null,
-    hashAt: async () => hash,
+    best: async () => HASH,
+    hashAt: none,
     blockOf: async (of) => ({ number: 100, hash: of, parent: HASH }),
   }
 }
@@ -174,10 +175,6 @@ describe('the metagraph in one call', () => {
       code: 'Unexpected',
       message: expect.stringMatching(message),
     })
-  })
-
-  it('is asked again when the best block is gone meanwhile', async () => {
-    await expect(readMetagraph(told({ answer: METAGRAPH, hash: null }), 3, undefined)).rejects.toMatchObject({ code: 'BlockGone', retryable: true })
   })
 })
 

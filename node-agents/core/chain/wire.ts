@@ -39,6 +39,8 @@ export interface Link {
   call(method: MethodName, args: unknown[], at: string | undefined): Promise<Plain>
   /** A value of the metadata's constants. */
   constant(name: string): Plain
+  /** Hash of the best block. */
+  best(): Promise<string>
   hashAt(number: number): Promise<string | null>
   blockOf(hash: string): Promise<Block & { parent: string }>
 }
