@@ -38,7 +38,10 @@ export class ChainControl {
     return this.call('reorg', { depth })
   }
 
-  /** The next runtime: spec version + 1, every index of pallets, calls, events and errors moved. Takes a block, which is given. */
+  /**
+   * The next runtime: spec version + 1, every index of pallets, calls, events and errors moved. Takes a block, which is given. A client that
+   * stays connected asks for metadata 14 then, and so loses what it knew of runtime APIs: that is the client's way with any node.
+   */
   upgrade(): Promise<BlockName> {
     return this.call('upgrade', {})
   }
