@@ -30,6 +30,8 @@ export class Connection {
   readonly #onHead = new Set<Listener>()
   readonly #onFinalized = new Set<Listener>()
   readonly #wanting = new Set<(reader: Reader) => void>()
+  /** Fires when `run` ends: nobody waits for a connection that does not come any more. */
+  readonly #over = new AbortController()
   #genesis: string | null
   #reader: Reader | null = null
   #connectedSinceMs: number | null = null
@@ -70,18 +72,20 @@ export class Connection {
 
   /** The live connection, or the next one. Rejects `NoEndpoint` when there is none in time, with an AbortError when told to stop. */
   async reader(withinMs: number = this.#o.limits.waitMs, signal?: AbortSignal): Promise<Reader> {
+    this.#over.signal.throwIfAborted()
     if (this.#reader) return this.#reader
-    signal?.throwIfAborted()
+    const stop = AbortSignal.any([this.#over.signal, ...(signal ? [signal] : [])])
+    stop.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<Reader>()
     const timer = setTimeout(() => reject(this.#nobody()), Math.min(withinMs, 2 ** 31 - 1))
-    const onAbort = () => reject(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const onAbort = () => reject(stop.reason)
+    stop.addEventListener('abort', onAbort, { once: true })
     this.#wanting.add(resolve)
     try {
       return await promise
     } finally {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      stop.removeEventListener('abort', onAbort)
       this.#wanting.delete(resolve)
     }
   }
@@ -93,6 +97,14 @@ export class Connection {
 
   /** Connects and stays connected until the signal fires. */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#stay(signal)
+    } finally {
+      this.#over.abort(signal.reason)
+    }
+  }
+
+  async #stay(signal: AbortSignal): Promise<void> {
     const { endpoints, limits, clock, log } = this.#o
     const backoff = new Backoff(...limits.backoffMs)
     for (let turn = 0, failed = 0; !signal.aborted; turn++) {
