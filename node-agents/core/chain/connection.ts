@@ -9,7 +9,7 @@ import { ChainError } from './errors.ts'
 import { BLOCK_MS, type Limits, slotMs } from './limits.ts'
 import type { Reader } from './link.ts'
 import { Pace } from './pace.ts'
-import { lost, shown } from './rpc.ts'
+import { isOpen, lost, shown } from './rpc.ts'
 import type { Block, ChainStatus } from './types.ts'
 
 export type ConnectionOptions = {
@@ -107,6 +107,8 @@ export class Connection {
   async #stay(signal: AbortSignal): Promise<void> {
     const { endpoints, limits, clock, log } = this.#o
     const backoff = new Backoff(...limits.backoffMs)
+    for (const url of endpoints.filter(isOpen))
+      log.warn({ endpoint: shown(url) }, 'this endpoint is not encrypted: whoever is on the way can tell this agent anything. Use wss://')
     for (let turn = 0, failed = 0; !signal.aborted; turn++) {
       const url = endpoints[turn % endpoints.length] ?? ''
       const began = clock.monotonicMs()

@@ -3,7 +3,7 @@ import type { Codecs } from './codecs.ts'
 import { ChainError } from './errors.ts'
 import type { Rpc } from './rpc.ts'
 import type { Block } from './types.ts'
-import type { ItemName, MethodName, Plain } from './wire.ts'
+import type { ItemName, Link, MethodName, Plain } from './wire.ts'
 
 /** Keys of one question, and of one page of keys: nodes refuse more than 1,000. */
 const PAGE = 1000
@@ -17,7 +17,7 @@ export type Header = Block & { parent: string }
  * Reads over one connection, in plain values. Every reading names the block it is of, so that it is decoded by the runtime which wrote
  * that block, also around a runtime upgrade.
  */
-export class Reader {
+export class Reader implements Link {
   readonly rpc: Rpc
   readonly genesis: string
   readonly #codecs: Codecs

@@ -141,6 +141,12 @@ export function shown(url: string): string {
   return `${protocol}//${host}`
 }
 
+/** Whether what this endpoint says can be changed on the way: it is not encrypted, and not in a network of one's own. */
+export function isOpen(url: string): boolean {
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'ws:' && !/^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[(::1|f[cd])|[^.:]+$)/.test(hostname)
+}
+
 /** The line to this endpoint is gone, or never was. */
 export function lost(url: string, why: string, cause?: unknown): ChainError {
   return new ChainError('ConnectionLost', 'connection', `${shown(url)}: ${why}. Another endpoint is tried by itself`, true, cause)

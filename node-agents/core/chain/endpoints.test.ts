@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DEFAULTS, stallMs } from './limits.ts'
 import { Pace } from './pace.ts'
+import { isOpen, shown } from './rpc.ts'
 import { judgeTime } from './watch.ts'
 
 const NOW = 1_800_000_000_000
@@ -49,4 +50,23 @@ describe('the pace of blocks', () => {
     pace.add(8, 8100)
     expect(pace.blockMs(12_000)).toBe(12_000)
   })
+})
+
+test.each([
+  ['ws://127.0.0.1:9944', false],
+  ['ws://localhost:9944', false],
+  ['ws://10.1.2.3:9944', false],
+  ['ws://172.20.0.2:9944', false],
+  ['ws://[::1]:9944', false],
+  ['ws://subtensor:9944', false],
+  ['wss://example.org', false],
+  ['ws://example.org', true],
+  ['ws://172.32.0.2', true],
+  ['ws://203.0.113.7:9944', true],
+])('%s can be changed on the way: %s', (url, open) => {
+  expect(isOpen(url)).toBe(open)
+})
+
+test('an endpoint is shown without what may be a key', () => {
+  expect(shown('wss://me:secret@example.org:8443/v1/key?token=x')).toBe('wss://example.org:8443')
 })
