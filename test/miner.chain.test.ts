@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { decodeHotkey } from '../schema/index.ts'
 import type { AgentStatus } from '../node-agents/miner/status.ts'
 import type { ChainView } from '../node-agents/miner/chain/view.ts'
 import type { MinerConfig } from '../node-agents/miner/config.ts'
@@ -126,6 +127,22 @@ describe('a miner that is registered', () => {
     SLOW_MS,
   )
 })
+
+it(
+  'what is gone from the chain is announced again, also by another runtime than at the start',
+  async () => {
+    await register()
+    await start()
+    const v = await served('prometheus', '127.0.0.2')
+    await chain.control.upgrade()
+    await chain.control.remove('SubtensorModule.Axons', [NETUID, `0x${Buffer.from(decodeHotkey(world.hotkey) ?? []).toString('hex')}`])
+    await chain.control.newBlocks(25)
+    const again = await seen('it is announced anew', ({ announced: { axon } }) => (axon.served?.block ?? 0) > (v.announced.axon.served?.block ?? Infinity))
+    expect(again).toMatchObject({ spec: (v.spec ?? 0) + 1, troubles: [], announced: { axon: { served: { ip: '127.0.0.2' } } } })
+    expect(again.announced.prometheus).toEqual(v.announced.prometheus)
+  },
+  SLOW_MS,
+)
 
 it(
   'a miner that is not registered says how, rents out all the same, and needs no restart once it is',
