@@ -91,6 +91,21 @@ describe('weights', () => {
       await bench.control.newBlocks(5)
       expect(await refusal(bench, charlie, 'setWeights', NETUID, [2], [1], 0)).toBeNull()
     }))
+
+  test('of each mechanism stand and are limited apart', () =>
+    withChain(OPTIONS, async (bench) => {
+      const { alice } = await peopled(bench)
+      await bench.control.hyperparameter(NETUID, 'MechanismCountCurrent', 2)
+      await bench.control.hyperparameter(NETUID, 'WeightsSetRateLimit', 50)
+      await bench.control.newBlocks(50)
+      expect(await refusal(bench, alice, 'setMechanismWeights', NETUID, 1, [0], [7], 0)).toBeNull()
+      expect(await refusal(bench, alice, 'setMechanismWeights', NETUID, 1, [0], [7], 0)).toBe('Custom error: 6')
+      expect(await refusal(bench, alice, 'setMechanismWeights', NETUID, 0, [2], [7], 0)).toBeNull()
+      expect([await read(bench, 'weights', NETUID, 1), await read(bench, 'weights', 4096 + NETUID, 1)]).toEqual([[[2, 65535]], [[0, 65535]]])
+      const updates = (await read(bench, 'lastUpdate', 4096 + NETUID)) as number[]
+      expect(updates).toEqual([0, expect.any(Number), 0])
+      expect(await ask(bench.api, 'subnetInfoRuntimeApi.getSelectiveMechagraph', NETUID, 1, [59])).toMatchObject({ netuid: NETUID, lastUpdate: updates })
+    }))
 })
 
 describe('addresses', () => {

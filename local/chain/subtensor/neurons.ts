@@ -1,5 +1,5 @@
 import type { Context, Value } from '../types.ts'
-import { append, entries, get, indices, put, putAt, remove, uidOf } from './state.ts'
+import { append, entries, get, indices, put, putAt, remove, touch, uidOf } from './state.ts'
 
 /** What is kept per uid, with the value of somebody new. Source: spec 425, subnets/uids.rs. */
 const FRESH: [item: string, value: Value][] = [
@@ -19,7 +19,7 @@ export function appendNeuron(ctx: Context, netuid: number, hotkey: string): numb
   for (const [item, value] of FRESH) append(ctx, item, netuid, value)
   for (const index of indices(ctx, netuid)) {
     append(ctx, 'Incentive', index, 0)
-    append(ctx, 'LastUpdate', index, BigInt(ctx.block))
+    touch(ctx, netuid, index, uid)
   }
   enter(ctx, netuid, uid, hotkey)
   return uid
@@ -33,7 +33,7 @@ export function replaceNeuron(ctx: Context, netuid: number, uid: number, hotkey:
   putAt(ctx, 'StakeWeight', netuid, uid, 0)
   for (const index of indices(ctx, netuid)) {
     putAt(ctx, 'Incentive', index, uid, 0)
-    putAt(ctx, 'LastUpdate', index, uid, BigInt(ctx.block))
+    touch(ctx, netuid, index, uid)
     remove(ctx, 'Bonds', index, uid)
     remove(ctx, 'Weights', index, uid)
     forget(ctx, index, uid)

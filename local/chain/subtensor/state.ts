@@ -75,3 +75,10 @@ export function putAt(ctx: Context, item: string, key: number, uid: number, valu
 export function append(ctx: Context, item: string, key: Value, value: Value): void {
   put(ctx, item, [key], [...get<Value[]>(ctx, item, key), value])
 }
+
+/** Says that a uid's weights are of this block, for one mechanism; the list grows to all uids when a mechanism is new. */
+export function touch(ctx: Context, netuid: number, index: number, uid: number): void {
+  const updates = get<bigint[]>(ctx, 'LastUpdate', index)
+  const missing = Math.max(0, get<number>(ctx, 'SubnetworkN', netuid) - updates.length)
+  put(ctx, 'LastUpdate', [index], [...updates, ...Array<bigint>(missing).fill(0n)].with(uid, BigInt(ctx.block)))
+}

@@ -1,7 +1,7 @@
 import type { CallContext, Pallet, Value } from '../../types.ts'
 import { blake2b } from '@noble/hashes/blake2.js'
 import { epochNow } from '../epoch/schedule.ts'
-import { emit, ensure, get, indexOf, mechanismExists, put, putAt, uidOf } from '../state.ts'
+import { emit, ensure, get, indexOf, mechanismExists, put, touch, uidOf } from '../state.ts'
 import { passesRateLimit } from './rules.ts'
 
 /** Hash, epoch and block of the commit; the last is a relic. */
@@ -33,7 +33,7 @@ export function commitHash(ctx: CallContext, netuid: number, mechanism: number, 
   ensure(waiting.length < MOST_WAITING, 'TooManyUnrevealedCommits')
   put(ctx, 'WeightCommits', [index, ctx.who], [...waiting, [hash, epochNow(ctx, netuid), BigInt(ctx.block), 0n]])
   emit(ctx, 'WeightsCommitted', ctx.who, index, hash)
-  putAt(ctx, 'LastUpdate', index, uid, BigInt(ctx.block))
+  touch(ctx, netuid, index, uid)
 }
 
 /** Commits whose epoch of reveal is over, from the front of the queue, and the rest. */
@@ -57,7 +57,7 @@ function commitTimelocked(ctx: CallContext, args: Record<string, Value>): void {
   ensure(bytes.length <= MOST_BYTES, 'InvalidValue')
   put(ctx, 'TimelockedWeightCommits', [index, epoch], [...queue, [ctx.who, BigInt(ctx.block), commit, reveal_round]])
   emit(ctx, 'TimelockedWeightsCommitted', ctx.who, index, hashOf(bytes), reveal_round)
-  putAt(ctx, 'LastUpdate', index, uid, BigInt(ctx.block))
+  touch(ctx, netuid, index, uid)
 }
 
 /** BlakeTwo256. */

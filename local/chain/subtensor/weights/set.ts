@@ -1,5 +1,5 @@
 import type { CallContext, Pallet } from '../../types.ts'
-import { emit, ensure, get, indexOf, put, putAt } from '../state.ts'
+import { emit, ensure, get, indexOf, put, touch } from '../state.ts'
 import { checkWeights, upscale, type WeightsCall } from './rules.ts'
 
 /** What set_weights, a reveal and the chain's own reveal of a timelocked commit end in. */
@@ -14,7 +14,7 @@ export function setWeights(ctx: CallContext, call: WeightsCall): void {
     call.uids.map((other, i) => [other, shares[i] ?? 0]),
   )
   // With commit-reveal the time of the commit counts.
-  if (!get<boolean>(ctx, 'CommitRevealWeightsEnabled', call.netuid)) putAt(ctx, 'LastUpdate', index, uid, BigInt(ctx.block))
+  if (!get<boolean>(ctx, 'CommitRevealWeightsEnabled', call.netuid)) touch(ctx, call.netuid, index, uid)
   emit(ctx, 'WeightsSet', index, uid)
 }
 
