@@ -80,6 +80,11 @@ export class ChainControl {
     return this.call('register', { netuid, hotkey: publicKey(hotkey), coldkey: publicKey(coldkey) })
   }
 
+  /** So many more neurons of made-up keys, with axons, stakes and some permits. Gives how many there are then. */
+  populate(netuid: number, n: number): Promise<number> {
+    return this.call('populate', { netuid, n })
+  }
+
   /** By uid or hotkey: somebody else's key takes the place, as when a subnet is full. */
   deregister(netuid: number, who: number | string): Promise<null> {
     return this.call('deregister', { netuid, ...(typeof who === 'number' ? { uid: who } : { hotkey: publicKey(who) }) })
