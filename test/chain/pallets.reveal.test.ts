@@ -192,4 +192,26 @@ describe('timelocked commits', () => {
       await toEpoch(bench)
       expect(await read(bench, 'timelockedWeightCommits', NETUID, 0)).toEqual([])
     }))
+
+  test('find the rounds that came out since the last block, after a silence too, fifty at once', () => {
+    let nowMs = 1_800_000_000_000
+    return withChain({ blockMs: 'manual', nowMs: () => nowMs }, async (bench) => {
+      await bench.control.newBlocks()
+      const first = await stored(bench)
+      expect(first).toBe((1_800_000_000 - 1_692_803_367) / 3 + 1)
+      nowMs += 12_000
+      await bench.control.call('beaconSilent', { on: true })
+      await bench.control.newBlocks()
+      expect(await stored(bench)).toBe(first)
+      await bench.control.call('beaconSilent', { on: false })
+      await bench.control.newBlocks()
+      expect(await stored(bench)).toBe(first + 4)
+      expect((await query(bench.api, 'drand.pulses')(first + 4)).toJSON()).toMatchObject({ round: first + 4 })
+      nowMs += 156_000
+      await bench.control.newBlocks()
+      expect(await stored(bench)).toBe(first + 54)
+      await bench.control.newBlocks()
+      expect(await stored(bench)).toBe(first + 56)
+    })
+  })
 })

@@ -1,5 +1,5 @@
 import type { Context, Value } from '../types.ts'
-import { append, entries, get, indices, put, putAt, remove, touch, uidOf } from './state.ts'
+import { append, entries, get, indices, put, putAt, remove, touch } from './state.ts'
 
 /** What is kept per uid, with the value of somebody new. Source: spec 425, subnets/uids.rs. */
 const FRESH: [item: string, value: Value][] = [
@@ -70,8 +70,4 @@ function leave(ctx: Context, netuid: number, uid: number): void {
 /** Uids in their order. */
 export function hotkeysOf(ctx: Context, netuid: number): string[] {
   return Array.from({ length: get<number>(ctx, 'SubnetworkN', netuid) }, (_, uid) => get<string>(ctx, 'Keys', netuid, uid))
-}
-
-export function isMember(ctx: Context, netuid: number, hotkey: string): boolean {
-  return uidOf(ctx, netuid, hotkey) !== null
 }
