@@ -189,6 +189,32 @@ describe('a transaction whose connection dies', () => {
     expect((await sending).block.number).toBeLessThanOrEqual(number)
   })
 
+  test('is found through another endpoint', async () => {
+    const { chain, control, first, second } = await behind(2, {}, 'manual')
+    const sending = chain.serveAxon(Alice, here)
+    let took = false
+    first.edits({ down: (message, asked) => ((took ||= asked === 'author_extrinsicUpdate'), message) })
+    await until('the pool has it', () => took)
+    await first.down()
+    await onEndpoint(chain, second)
+    const { number } = await control.advance()
+    expect((await sending).block.number).toBe(number)
+  })
+
+  test('and that the chain no longer wants is refused by name', async () => {
+    const { chain, control, first } = await behind(1, {}, 'manual')
+    await control.deregister(NETUID, Alice.address)
+    const sending = chain.serveAxon(Alice, here)
+    const refused = expect(sending).rejects.toMatchObject({ code: 'HotKeyNotRegisteredInNetwork' })
+    let took = false
+    first.edits({ down: (message, asked) => ((took ||= asked === 'author_extrinsicUpdate'), message) })
+    await until('the pool has it', () => took)
+    await first.down()
+    await control.advance()
+    await first.up()
+    await refused
+  })
+
   test('for good: nobody says that it failed, nor that it was done', async () => {
     const { chain, first } = await behind(1, { submitMs: 1500 }, 'manual')
     const sending = chain.serveAxon(Alice, here)

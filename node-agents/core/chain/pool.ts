@@ -10,7 +10,7 @@ import type { RuntimeCall } from './wire.ts'
 export const ERA_BLOCKS = 64
 
 /** One signed transaction on its way. Sent again with the same bytes it is the same transaction: it can never count twice. */
-export type Sent = Signed & { call: string; /** Address that signed. */ by: string; nonce: number; /** Its blocks come after this one. */ birth: number }
+export type Sent = Signed & { call: string; nonce: number; /** Its blocks come after this one. */ birth: number }
 
 /** Where a transaction ended, as far as a pool tells: in a block; out of the pool; or the pool itself is out of reach. */
 export type Fate = { in: string; finalized: boolean } | { out: 'invalid' | 'dropped' | 'usurped' } | 'lost'
@@ -36,7 +36,7 @@ export async function signed(reader: Reader, by: Hotkey, call: RuntimeCall, leas
     birth,
     period: ERA_BLOCKS,
   })
-  return { ...made, call: call.name, by: by.address, nonce, birth: birth.number }
+  return { ...made, call: call.name, nonce, birth: birth.number }
 }
 
 /** A transaction that a pool has taken. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../ports.ts'
 import type { Connection } from './connection.ts'
-import { ChainError, dispatched, refused } from './errors.ts'
+import { ChainError, dispatched } from './errors.ts'
 import type { Reader } from './link.ts'
 import { Entered, extrinsicsOf, find, isFinal, type Sent } from './pool.ts'
 import type { Included, Plain } from './wire.ts'
@@ -80,13 +80,8 @@ export class Pursuit {
       if (!(error instanceof ChainError) || error.kind !== 'pool') throw error
       // Refused, because a block has taken it meanwhile?
       if (WAITS.has(error.code) || (await find(reader, this.#sent, this.#seen))) return null
-      if (error.code === 'TemporarilyBanned' && !(await this.#nonceTaken(reader))) return null
-      throw error.code === 'TemporarilyBanned' ? refused('author_submitExtrinsic', { code: 1010, message: 'Transaction is outdated' }) : error
+      throw error
     }
-  }
-
-  async #nonceTaken(reader: Reader): Promise<boolean> {
-    return Number(await reader.rpc.call('system_accountNextIndex', [this.#sent.by])) > this.#sent.nonce
   }
 
   async #outcome(reader: Reader, block: string, finalized: boolean): Promise<Included> {

@@ -13,8 +13,11 @@ type Submitted = { sent: Sent; watch: Entered | null }
 
 /** Signatures of one wish. A second one only where it is certain that the first can do nothing any more. */
 const TRIES = 5
-/** Refusals that a new signature, with a new nonce and for the runtime of now, may cure. */
-const SIGN_ANEW = new Set(['Stale', 'Future', 'BadProof', 'AncientBirthBlock', 'PriorityTooLow'])
+/**
+ * Refusals that a new signature may cure: with the next nonce, for the runtime of now. Banned bytes were found invalid; signed anew, with the
+ * same nonce while nobody else used it, the pool says why, and never do both get in.
+ */
+const SIGN_ANEW = new Set(['Stale', 'Future', 'BadProof', 'AncientBirthBlock', 'PriorityTooLow', 'TemporarilyBanned'])
 
 /** Brings calls into blocks, and says what became of them: never that something was done, or was not, without knowing. */
 export class Sender {
