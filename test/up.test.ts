@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -142,6 +142,15 @@ describe('npm start', () => {
     const args = ['--state', folder, '--port', String(port), '--driver', 'box']
     expect(await run('local/main.ts', args)).toMatchObject({ code: 1, err: expect.stringMatching(/^error: port \d+ is taken: .*--port/) })
     await new Promise((resolve) => holder.close(resolve))
+    await writeFile(join(folder, 'chain.json'), '{')
+    expect(await run('local/main.ts', args)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error: chain ended .*chain\.json, is damaged.*Or remove .* to begin anew$/m),
+    })
+    await rm(join(folder, 'chain.json'))
+    await mkdir(join(folder, 'validator', 'state'), { recursive: true })
+    await writeFile(join(folder, 'validator', 'state', 'validator.json'), '{}')
+    expect(await run('local/main.ts', args)).toMatchObject({ code: 1, err: expect.stringMatching(/^error: .*chain\.json is gone.* put it back\. Or remove/m) })
     await writeFile(join(folder, 'keys.json'), '{')
     expect(await run('local/main.ts', args)).toMatchObject({ code: 1, err: expect.stringMatching(/^error: .*keys\.json is damaged.*Remove/) })
   })

@@ -9,12 +9,16 @@ import { type EdgeOptions, startEdge } from './start.ts'
  */
 const CRON_MS = 60_000
 
+// Building the Worker takes a while: who is let go of meanwhile has nothing to finish.
+let stop = (): void => process.exit(0)
+if (process.connected === false) stop()
+process.once('disconnect', () => stop())
 const edge = await startEdge({ ...((await json(process.stdin)) as EdgeOptions), onLog: (line) => console.log(line) })
 console.log(JSON.stringify({ url: edge.url }))
 const tick = () => void edge.tick().catch((error: unknown) => console.error(`cron: ${reason(error)}`))
 const cron = setInterval(tick, CRON_MS)
 tick()
-process.once('disconnect', () => {
+stop = () => {
   clearInterval(cron)
   void edge.close().then(() => process.exit(0))
-})
+}

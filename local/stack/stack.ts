@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answer, type Api, connect, Refused } from '../../node-agents/cli/client.ts'
 import { errno, Mistake, reason } from '../../node-agents/core/mistake.ts'
 import { migrate } from '../database/migrate.ts'
-import { Child } from './child.ts'
+import { Child, type ChildOptions } from './child.ts'
 import type { Choice } from './engine.ts'
 import { StackMiner } from './miner.ts'
 import type { StackState } from './state.ts'
@@ -27,6 +28,8 @@ export type StackOptions = {
   /** First SSH port of the first miner; the others follow. */
   firstPort: number
 }
+
+type ServerOptions = Omit<ChildOptions, 'log'> & { /** What a person may do when it does not start. */ hint?: string }
 
 /** Chain, database, edge, validator and miners, each a process of its own. Start it in order, stop it in the other. */
 export class Stack {
@@ -86,8 +89,13 @@ export class Stack {
   }
 
   async #startChain(): Promise<void> {
-    const args = ['--state', this.#o.state.path('chain.json'), '--block-ms', '1000']
-    this.chainUrl = await this.#server({ name: 'chain', script: 'local/chain/main.ts', args })
+    const { state } = this.#o
+    // A new chain alone would not do: edge and validator know blocks of the old one.
+    const [kept, hint] = [state.path('chain.json'), `Or remove ${state.folder} to begin anew`]
+    if (!existsSync(kept) && existsSync(state.path('validator', 'state', 'validator.json')))
+      throw new Mistake(`${kept} is gone, and what else is in ${state.folder} follows that chain: put it back. ${hint}`)
+    const args = ['--state', kept, '--block-ms', '1000']
+    this.chainUrl = await this.#server({ name: 'chain', script: 'local/chain/main.ts', args, hint })
   }
 
   async #startEdge(): Promise<void> {
@@ -166,16 +174,21 @@ export class Stack {
     for (const server of this.#servers) server.kill()
   }
 
-  async #server(options: { name: string; script: string; args?: string[]; env?: Record<string, string>; input?: string }): Promise<string> {
+  async #server({ hint, ...options }: ServerOptions): Promise<string> {
     this.#goOn()
     const child = new Child({ ...options, log: this.#o.state.path('log', `${options.name}.log`) })
     this.#servers.push(child)
-    this.#watch(child)
-    return (await child.listening()).url
+    let listens = false
+    this.#watch(child, () => (listens ? undefined : hint))
+    const { url } = await child.listening()
+    listens = true
+    return url
   }
 
-  #watch(child: Child): void {
-    void child.died.then((why) => this.#fail(why))
+  /** @param hint what a person may do about its death */
+  #watch(child: Child, hint: () => string | undefined = () => undefined): void {
+    const told = (why: Mistake, more: string | undefined) => (more ? new Mistake(`${why.message}. ${more}`, why) : why)
+    void child.died.then((why) => this.#fail(told(why, hint())))
   }
 
   /** What was stopped while it started must not start more. */
