@@ -6,6 +6,7 @@ import { EDGE_METRICS } from '../edge/verbs/metrics.ts'
 import { makeProgram } from '../node-agents/cli/main.ts'
 import { COMMANDS } from '../node-agents/miner/commands/index.ts'
 import { METRICS } from '../node-agents/miner/metrics.ts'
+import { COMMANDS as VALIDATOR_COMMANDS } from '../node-agents/validator/commands/index.ts'
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
 const PAGE = read('docs/operate.md')
@@ -65,8 +66,12 @@ describe("the operator's page", () => {
   it('names only commands that exist', () => {
     const names = (command: Command): string[] => command.commands.flatMap((c) => [`${c.name()}`, ...names(c).map((n) => `${c.name()} ${n}`)])
     const io = { env: {}, out: () => undefined, err: () => undefined, nowMs: () => 0, exit: () => undefined }
-    const known = new Set([...names(makeProgram(io)), 'miner', ...Object.keys(COMMANDS).map((c) => `miner ${c}`)])
-    const said = [...PAGE.matchAll(/(?:^|[`\s/])compute ((?:admin(?: (?:keys|allow|brake|snapshot))?|miner)(?: [a-z][a-z-]+)?|[a-z]+)/gm)].map(
+    const agents = { miner: COMMANDS, validator: VALIDATOR_COMMANDS }
+    const known = new Set([
+      ...names(makeProgram(io)),
+      ...Object.entries(agents).flatMap(([agent, commands]) => [agent, ...Object.keys(commands).map((c) => `${agent} ${c}`)]),
+    ])
+    const said = [...PAGE.matchAll(/(?:^|[`\s/])compute ((?:admin(?: (?:keys|allow|brake|snapshot))?|miner|validator)(?: [a-z][a-z-]+)?|[a-z]+)/gm)].map(
       (m) => m[1] ?? '',
     )
     expect(said.length).toBeGreaterThan(20)

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
 import { hotkeyFromSeed } from '../node-agents/core/hotkey.ts'
 import { Mistake } from '../node-agents/core/mistake.ts'
+import { METRICS } from '../node-agents/validator/metrics.ts'
+import { freePorts } from './support/ssh.ts'
 import { until } from './support/until.ts'
 import { type Validator, ValidatorWorld } from './support/validators.ts'
 
@@ -28,17 +30,18 @@ describe('compute validator', { timeout: LONG_MS }, () => {
     const miner = newHotkey()
     await world.empower(own, await world.register(own))
     await world.register(miner)
-    const validator = world.start()
+    const validator = world.start(0, { metrics: { host: '127.0.0.1', port: (await freePorts(1))[0] ?? 0 } })
     await until('connected', () => validator.said(/^chain connected/).length > 0, SOON_MS)
     await control.advance(24)
     await control.newBlocks(20) // the head is at 44, and nothing of it final
     await control.finalize(30)
-    await blocks(25)
+    await answered(validator, 25)
+    expect(await world.blocks()).toEqual([25])
     expect(await world.roles()).toMatchObject({ [own]: 'validator active', [miner]: 'miner active' })
 
     await control.deregister(27, miner)
     await control.advance(10)
-    await blocks(25, 50)
+    await answered(validator, 50)
     expect(await world.roles(), 'one snapshot takes nobody away').toMatchObject({ [miner]: 'miner active' })
     await control.advance(25)
     await answered(validator, 75)
@@ -48,6 +51,11 @@ describe('compute validator', { timeout: LONG_MS }, () => {
     expect(text).toMatch(new RegExp(`^validator {2}${own}.*\nsubnet {5}27: uid 1, validator permit, total stake 2000 \\(block 79, 3 uids\\)\n`))
     expect(text).toMatch(/\nchain {6}ws:\/\/\S+, block 79, \d+ s ago, finalized 79, runtime 425\n/)
     expect(text).toMatch(/\nsnapshot {3}block 75: applied, 1 of 1 votes, at /)
+    const metrics = await (await fetch(`http://127.0.0.1:${validator.config.metrics?.port}/metrics`)).text()
+    expect(metrics).toMatch(/^compute_validator_snapshot_block 75$/m)
+    expect(metrics).toMatch(/^compute_validator_snapshot_total\{outcome="applied"\} 3$/m)
+    expect(metrics).toMatch(/^compute_validator_stake 2000$/m)
+    for (const name of Object.keys(METRICS)) expect(metrics, name).toContain(`# TYPE ${name} `)
     expect(JSON.parse(await validator.status('--json'))).toMatchObject({ netuid: 27, subnet: { uid: 1, permit: true } })
   })
 
@@ -107,7 +115,7 @@ describe('compute validator', { timeout: LONG_MS }, () => {
     await until('it sees itself', () => validator.said(/^uid 1, validator permit/).length > 0, SOON_MS)
     const [after] = await control.reorg(1)
     await control.finalize()
-    await blocks(25)
+    await answered(validator, 25)
     expect(before.number).toBe(25)
     expect(after?.hash).not.toBe(before.hash)
     expect(await world.newestHash()).toBe(after?.hash)
@@ -129,8 +137,9 @@ describe('compute validator', { timeout: LONG_MS }, () => {
     world.start(1)
     await world.chain.control.advance(25)
     await blocks(25, 25, 25)
-    expect(await world.roles()).toMatchObject({ [a]: 'validator active', [liar]: 'validator active', [miner]: 'miner active' })
-    expect(await world.roles()).not.toHaveProperty(forged)
+    const roles = await until('roles', async () => Object.keys(await world.roles()).length > 0 && world.roles(), SOON_MS)
+    expect(roles).toMatchObject({ [a]: 'validator active', [liar]: 'validator active', [miner]: 'miner active' })
+    expect(roles).not.toHaveProperty(forged)
     expect((await world.posts())[0], 'and it can be seen').toEqual({ hotkey: liar, block: 25, outcome: 'counted' })
   })
 

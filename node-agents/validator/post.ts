@@ -87,9 +87,10 @@ export class Post {
     const snapshot = await this.#read(due.block, genesis)
     const { outcome, votes, needed } = await control.snapshot(snapshot, signal)
     this.#count(outcome)
-    this.#tell(outcome, snapshot, `${votes} of ${needed}`)
-    const { block, block_hash: hash } = snapshot
+    const [{ block, block_hash: hash }, before] = [snapshot, state.posted()?.outcome]
     await state.keepPosted({ genesis, block, hash, digest: snapshotDigest(snapshot), outcome, votes, needed, atMs: this.#d.clock.wallMs() })
+    this.trouble = null
+    this.#tell(outcome, snapshot, { votes: `${votes} of ${needed}`, news: before !== outcome })
     return true
   }
 
@@ -113,13 +114,11 @@ export class Post {
     return toSnapshot(metagraph, genesis)
   }
 
-  #tell(outcome: Parameters<typeof outcomeAdvice>[0], { block, neurons }: Snapshot, votes: string): void {
+  #tell(outcome: Parameters<typeof outcomeAdvice>[0], { block, neurons }: Snapshot, { votes, news }: { votes: string; news: boolean }): void {
     const advice = outcomeAdvice(outcome, block)
     const facts = { block, outcome, votes, uids: neurons.length }
     if (advice === null) return this.#d.log.info(facts, `snapshot of block ${block}: ${outcome}`)
-    if (this.#d.state.posted()?.outcome !== outcome)
-      this.#d.log.error(facts, advice) // once, however long it stays so
-    else this.#d.log.debug(facts, advice)
+    this.#d.log[news ? 'error' : 'debug'](facts, advice) // once, however long it stays so
   }
 
   #failed(error: unknown): number {

@@ -6,7 +6,7 @@ export type Hands = { env: NodeJS.ProcessEnv; out: (text: string) => void }
 type Subcommand = { summary: string; /** @returns the exit code */ run: (argv: string[], hands: Hands) => Promise<number> }
 
 /** What `compute validator` does besides being the agent. Each is loaded when it is asked for. */
-const COMMANDS: Record<string, Subcommand> = {
+export const COMMANDS: Record<string, Subcommand> = {
   status: {
     summary: 'show the validator that runs on this host',
     run: async (argv, hands) => (await import('./status.ts')).statusCommand(argv, hands),
