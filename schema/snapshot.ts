@@ -12,8 +12,11 @@ export const VALIDATOR_STAKE_RAO = 1024n * 10n ** 9n
 /** A snapshot older than this changes nothing; while the last one is, no new miner is taken. */
 export const SNAPSHOT_STALE_MS = 6 * 3600_000
 
-/** Refuses a snapshot that would change more than this share, and more than so many, of the agents (DESIGN §6). */
-export const ROLE_BRAKE = { share: 0.1, moreThan: 3 } as const
+/**
+ * Holds a snapshot that would change more than this share, and more than so many, of the agents (DESIGN §6); on a small subnet also one
+ * without at least so many, and so large a share, of those who were there.
+ */
+export const ROLE_BRAKE = { share: 0.1, moreThan: 3, gone: { share: 0.5, atLeast: 2 } } as const
 
 /** More than any subnet has; bounds what is parsed. */
 const MAX_UIDS = 4096

@@ -97,7 +97,11 @@ describe('the brake', () => {
   const crowd = (n: number) => Array.from({ length: n }, (_, i) => agent({ hotkey: `h${i}`, uid: i }))
   const sit = (n: number, from = 0) => Array.from({ length: n - from }, (_, i) => seat({ hotkey: `h${i + from}`, uid: i }))
   it.each([
-    ['three of four', 4, 3, false],
+    ['three of four', 4, 3, true],
+    ['all of two', 2, 2, true],
+    ['half of six', 6, 3, true],
+    ['two of five', 5, 2, false],
+    ['the only one', 1, 1, false],
     ['four of forty', 40, 4, false],
     ['four of thirty-nine', 39, 4, true],
     ['half of a subnet', 256, 128, true],
@@ -106,7 +110,16 @@ describe('the brake', () => {
     const given = { agents: crowd(n), seats: sit(n, gone), before: said(sit(n)) }
     expect(plan(given)).toMatchObject({ held, detail: { seen: gone, known: n } })
     expect(plan({ ...given, accepted: true })).toMatchObject({ held: false, detail: { counts: { draining: gone } } })
-    expect(plan({ ...given, before: null }).held).toBe(false)
+  })
+  it('holds nothing of the first snapshot there ever was', () => {
+    expect(plan({ seats: sit(256), before: null })).toMatchObject({ held: false, detail: { counts: { admitted: 256 } } })
+    const byHand = crowd(256).map((a) => ({ ...a, source: 'allow' as const, uid: null }))
+    expect(plan({ agents: byHand, seats: [], before: null })).toMatchObject({ held: false, detail: { counts: { draining: 256 } } })
+  })
+  it('holds too much after one that was forgotten; what is less waits for the next', () => {
+    expect(plan({ agents: crowd(40), seats: sit(40, 5), before: null })).toMatchObject({ held: true, detail: { seen: 5, counts: { draining: 5 } } })
+    const less = plan({ agents: crowd(40), seats: [...sit(40, 3), seat({ hotkey: 'new', uid: 0 })], before: null })
+    expect(less).toMatchObject({ held: false, detail: { seen: 4, counts: { admitted: 1 } } })
   })
   it('counts who comes, and who changes, as well', () => {
     const strangers = Array.from({ length: 4 }, (_, i) => seat({ hotkey: `new${i}`, uid: 100 + i }))

@@ -22,7 +22,7 @@ export type Plan = { held: boolean; changes: Change[]; detail: RoleChanges }
 export type Given = {
   agents: Agent[]
   seats: Seat[]
-  /** By hotkey, what the snapshot applied before this one said; null: there was none. */
+  /** By hotkey, what the snapshot applied before this one said; null: there was none, or a person said that it is to be forgotten. */
   before: ReadonlyMap<string, Role> | null
   /** A person said that all of it is right. */
   accepted: boolean
@@ -52,15 +52,19 @@ export function planRoles(given: Given): Plan {
   const seatOf = new Map(seats.map((s) => [s.hotkey, s]))
   const hotkeys = [...new Set([...known.keys(), ...seatOf.keys()])].filter((h) => !(keepAllowed && known.get(h)?.source === 'allow'))
   // A change is counted when it is first seen: what the snapshot before said too was counted then.
-  const seen = hotkeys.filter((h) => onChain(known.get(h)) !== seatOf.get(h)?.role && (before === null || before.get(h) !== seatOf.get(h)?.role))
+  const saidBefore = (h: string) => before !== null && before.get(h) === seatOf.get(h)?.role
+  const seen = hotkeys.filter((h) => onChain(known.get(h)) !== seatOf.get(h)?.role && !saidBefore(h))
   const present = hotkeys.filter((h) => onChain(known.get(h)) !== undefined).length
-  const whole = given.accepted || before === null
-  const held = !whole && seen.length > ROLE_BRAKE.moreThan && seen.length > ROLE_BRAKE.share * present
-  const changes = hotkeys.flatMap((h) => {
-    const sure = whole || held || before.get(h) === seatOf.get(h)?.role
-    return change(known.get(h) ?? null, seatOf.get(h), sure)
-  })
+  // The first one there ever was has nobody to protect.
+  const whole = given.accepted || (before === null && present === 0)
+  const held = !whole && tooMuch(seen.length, seen.filter((h) => !seatOf.has(h)).length, present)
+  const changes = hotkeys.flatMap((h) => change(known.get(h) ?? null, seatOf.get(h), whole || held || saidBefore(h)))
   return { held, changes, detail: detailOf(changes, seen.length, present) }
+}
+
+function tooMuch(seen: number, gone: number, present: number): boolean {
+  const { share, moreThan, gone: most } = ROLE_BRAKE
+  return (seen > moreThan && seen > share * present) || (gone >= most.atLeast && gone >= most.share * present)
 }
 
 /** What the edge believes the chain says of an agent. */
