@@ -60,7 +60,7 @@ export async function rolesFollow(api: Api, block: number, hotkeys: string[], hi
 
 async function rosterOf(api: Api, hotkeys: string[]): Promise<Roster> {
   const [{ body: network }, { body: agents }] = await Promise.all([answer(api.v1.network.$get()), answer(api.admin.allow.$get())])
-  const ours = agents.items.filter((a) => hotkeys.includes(a.hotkey) && (a.uid !== null || a.source === 'allow'))
-  const uids = new Map(ours.map(({ hotkey, uid }) => [hotkey, uid]))
-  return { block: network.snapshot_block ?? 0, registered: ours.filter((a) => a.uid !== null).length, uids }
+  const known = new Map(agents.items.filter((a) => a.uid !== null || a.source === 'allow').map((a) => [a.hotkey, a.uid]))
+  const uids = new Map(hotkeys.flatMap((hotkey) => (known.has(hotkey) ? [[hotkey, known.get(hotkey) ?? null] as const] : [])))
+  return { block: network.snapshot_block ?? 0, registered: [...uids.values()].filter((uid) => uid !== null).length, uids }
 }
