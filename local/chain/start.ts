@@ -30,12 +30,21 @@ export type RunningChain = {
   close: () => Promise<void>
 }
 
-/** A development chain in this process. Throws a Mistake for a state file that is damaged or a port that is taken. */
+/** A development chain in this process. Throws a Mistake for a state file that is damaged or in use, or a port that is taken. */
 export async function startChain(options: StartOptions): Promise<RunningChain> {
-  const { blockMs, port = 0, stateFile, log = makeLog('error', 'chain', pino.destination(2)), nowMs = Date.now, ...genesis } = options
   await cryptoWaitReady()
+  const store = options.stateFile === undefined ? null : await Store.open(options.stateFile)
+  try {
+    return await start(options, store)
+  } catch (error) {
+    store?.close()
+    throw error
+  }
+}
+
+async function start(options: StartOptions, store: Store | null): Promise<RunningChain> {
+  const { blockMs, port = 0, stateFile: _, log = makeLog('error', 'chain', pino.destination(2)), nowMs = Date.now, ...genesis } = options
   const parts = defaultParts(genesis)
-  const store = stateFile === undefined ? null : new Store(stateFile)
   const chain = new Chain({ parts, nowMs, log, resume: (chain) => store?.load(chain) ?? null })
   store?.follow(chain)
   const author = new Author(chain, blockMs)

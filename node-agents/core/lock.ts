@@ -41,21 +41,33 @@ async function holder(path: string): Promise<string> {
 }
 
 /**
+ * Locks a file for this process, and makes it first. It is a file for the lock alone.
+ * @returns a function that gives the lock back; a process that dies gives it back too. Null when another one holds it
+ */
+export async function lockFile(path: string): Promise<(() => void) | null> {
+  await make(path)
+  const lock = take(path)
+  if (!lock) return null
+  held.add(lock)
+  return () => {
+    held.delete(lock)
+    lock.close()
+  }
+}
+
+/**
  * One agent per state directory: two would send two truths and fight over containers.
  * @returns a function that gives the lock back; a process that dies gives it back too
  * @throws Mistake when another one holds it
  */
 export async function lockState(dir: string): Promise<() => Promise<void>> {
   const folder = await realpath(dir)
-  const [path, pidPath] = [join(folder, 'lock'), join(folder, 'lock.pid')]
-  await make(path)
-  const lock = take(path)
-  if (!lock) throw new Mistake(`another agent already uses ${dir}${await holder(pidPath)}: stop it first, or give this one its own --state directory`)
-  held.add(lock)
+  const pidPath = join(folder, 'lock.pid')
+  const unlock = await lockFile(join(folder, 'lock'))
+  if (!unlock) throw new Mistake(`another agent already uses ${dir}${await holder(pidPath)}: stop it first, or give this one its own --state directory`)
   await writeFile(pidPath, String(process.pid), { mode: 0o600 }).catch(() => undefined) // a full disk: it is for eyes only
   return async () => {
     await rm(pidPath, { force: true })
-    held.delete(lock)
-    lock.close()
+    unlock()
   }
 }

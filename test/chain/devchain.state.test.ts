@@ -49,6 +49,30 @@ describe('the state of the development chain', () => {
   })
 })
 
+describe('a state file that is in use', () => {
+  test('is left alone by whoever comes second, whatever else that one lacks', async () => {
+    const stateFile = join(folder, 'shared')
+    const last = await withChain({ blockMs: 'manual', stateFile }, async ({ control, url }) => {
+      await control.advance()
+      await expect(startChain({ blockMs: 'manual', stateFile })).rejects.toThrow(/another development chain uses .*shared/)
+      const second = await run('local/chain/main.ts', ['--block-ms', 'manual', '--state', stateFile, '--port', new URL(url).port])
+      expect(second).toMatchObject({ code: 2, err: expect.stringContaining('--state') })
+      return await control.advance()
+    })
+    await withChain({ blockMs: 'manual', stateFile }, async ({ api }) => {
+      expect((await api.rpc.chain.getFinalizedHead()).toHex()).toBe(last.hash)
+    })
+  })
+
+  test('is free again when its chain could not listen', async () => {
+    const stateFile = join(folder, 'free')
+    await withChain({ blockMs: 'manual' }, async ({ url }) => {
+      await expect(startChain({ blockMs: 'manual', stateFile, port: Number(new URL(url).port) })).rejects.toThrow(/--port/)
+    })
+    await withChain({ blockMs: 'manual', stateFile }, async ({ control }) => expect((await control.advance()).number).toBe(1))
+  })
+})
+
 function started(args: string[]): Program {
   const program = new Program('local/chain/main.ts', args)
   onTestFinished(() => void program.child.kill('SIGKILL'))

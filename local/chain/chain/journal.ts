@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { Mistake, reason } from '../../../node-agents/core/mistake.ts'
 
 /**
@@ -30,21 +29,24 @@ export class Journal {
   restart(records: unknown[]): void {
     this.#guarded(() => {
       this.close()
-      mkdirSync(dirname(this.#path), { recursive: true })
       const next = `${this.#path}.next`
       const file = openSync(next, 'w', 0o600)
-      for (const record of records) writeSync(file, line(record))
-      fsyncSync(file)
-      closeSync(file)
+      try {
+        for (const record of records) writeFileSync(file, line(record))
+        fsyncSync(file)
+      } finally {
+        closeSync(file)
+      }
       renameSync(next, this.#path)
       this.#file = openSync(this.#path, 'a')
     })
   }
 
+  /** What a full disk cut short is no end to go on from: after a failure, start anew. */
   add(record: unknown): void {
     const file = this.#file
     if (file === null) throw new Error('the journal was not started')
-    this.#guarded(() => writeSync(file, line(record)))
+    this.#guarded(() => appendFileSync(file, line(record)))
   }
 
   close(): void {

@@ -1,4 +1,7 @@
-import { Mistake } from '../../../node-agents/core/mistake.ts'
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { lockFile } from '../../../node-agents/core/lock.ts'
+import { Mistake, reason } from '../../../node-agents/core/mistake.ts'
 import { scan } from '../state/tree.ts'
 import { State } from '../state/state.ts'
 import type { Block, Header } from './block.ts'
@@ -19,10 +22,19 @@ type Appended = BlockRecord & { changes: [key: string, hex: string | null][] }
 /** The finalized part of a chain in a file: state and last headers, then what every later block changed. What was not final is gone with the process. */
 export class Store {
   readonly #journal: Journal
+  readonly #unlock: () => void
   #appended = 0
 
-  constructor(path: string) {
+  private constructor(path: string, unlock: () => void) {
     this.#journal = new Journal(path)
+    this.#unlock = unlock
+  }
+
+  /** For this process alone: two chains would replace the file under each other. Throws a Mistake when another one has it. */
+  static async open(path: string): Promise<Store> {
+    const unlock = await lock(path)
+    if (!unlock) throw new Mistake(`another development chain uses ${path}: stop it first, or give this one its own --state`)
+    return new Store(path, unlock)
   }
 
   /** What an earlier process left, oldest block first, the state with the last; null for a new chain. Throws a Mistake for damage. */
@@ -48,14 +60,18 @@ export class Store {
     chain.listeners.add({
       head: () => undefined,
       finalized: (block) => {
-        if (++this.#appended > LONGEST) this.#restart(chain)
-        else this.#journal.add({ ...record(block), changes: changesOf(block) } satisfies Appended)
+        if (this.#appended >= LONGEST) return this.#restart(chain)
+        const before = this.#appended
+        this.#appended = LONGEST // until it is written: what a full disk cut short is followed by a new file
+        this.#journal.add({ ...record(block), changes: changesOf(block) } satisfies Appended)
+        this.#appended = before + 1
       },
     })
   }
 
   close(): void {
     this.#journal.close()
+    this.#unlock()
   }
 
   #restart(chain: Chain): void {
@@ -65,6 +81,15 @@ export class Store {
     const state = [...scan(rootOf(finalized), '0x')].map(([key, { hex }]): [string, string] => [key, hex])
     this.#journal.restart([{ format: FORMAT, genesis: chain.genesisHash, blocks, state } satisfies Snapshot])
     this.#appended = 0
+  }
+}
+
+async function lock(path: string): Promise<(() => void) | null> {
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    return await lockFile(`${path}.lock`)
+  } catch (error) {
+    throw new Mistake(`the state of the development chain cannot be kept in ${path}: ${reason(error)}`, error)
   }
 }
 
