@@ -5,7 +5,7 @@ import { json, problems, router } from '../http/app.ts'
 import { bearer } from '../http/bearer.ts'
 import { atMost } from '../http/limit.ts'
 import { majority } from '../verbs/snapshot.ts'
-import { acceptSnapshot, ignoreSnapshot, listSnapshots, type PostRow, type SnapshotRow } from '../verbs/snapshots.ts'
+import { acceptSnapshot, forgetSnapshot, ignoreSnapshot, listSnapshots, type PostRow, type SnapshotRow } from '../verbs/snapshots.ts'
 
 const security = [{ bearer: [] }]
 const common = ['unauthorized', 'forbidden', 'rate_limited', 'invalid_request', 'database_unavailable'] as const
@@ -16,6 +16,7 @@ const changes = z
     known: z.number().int().meta({ description: 'Of so many agents' }),
     counts: z.record(z.string(), z.number().int()).meta({ description: 'What it changed, or would change, by kind' }),
     hotkeys: z.array(z.string()).meta({ description: 'The first 20 of them' }),
+    same: z.string().optional().meta({ description: 'Alike for snapshots that change the same' }),
   })
   .meta({ id: 'RoleChanges' })
 const decidedView = z.object({ digest: z.string(), block: z.number().int(), state: z.enum(SNAPSHOT_STATES), detail: changes }).meta({ id: 'SnapshotDecided' })
@@ -29,7 +30,7 @@ const snapshotView = z
     first_at: time,
     agreed_at: time.nullable(),
     applied_at: time.nullable(),
-    votes: z.array(z.string()).meta({ description: 'Hotkeys of validators that said so' }),
+    votes: z.array(z.string()).meta({ description: 'Hotkeys of validators that are trusted and said so' }),
   })
   .meta({ id: 'SnapshotState' })
 const postView = z
@@ -71,6 +72,16 @@ const ignore = createRoute({
   responses: { 200: json(decidedView, 'Nothing follows from it'), ...problems(...common, 'not_found', 'conflict') },
 })
 
+const forget = createRoute({
+  method: 'post',
+  path: '/admin/snapshots/{digest}/forget',
+  summary: 'Drop the snapshot that roles follow: it is of another chain, or of stolen keys. Roles stay until the next one',
+  security,
+  middleware: [bearer('admin'), atMost(BODY_LIMIT.client)] as const,
+  request: { params },
+  responses: { 200: json(decidedView, 'Nothing later is compared with it'), ...problems(...common, 'not_found', 'conflict') },
+})
+
 const iso = (ms: number) => new Date(ms).toISOString()
 const isoOrNull = (ms: number | null) => (ms === null ? null : iso(ms))
 
@@ -87,4 +98,5 @@ export const snapshotRoutes = router()
     return c.json({ needed: majority(trusted.length), trusted, items: snapshots.map(view), posts: posts.map(post) }, 200)
   })
   .openapi(accept, async (c) => c.json(await acceptSnapshot(c.get('ctx'), { actor: c.get('caller').keyId, digest: c.req.valid('param').digest }), 200))
+  .openapi(forget, async (c) => c.json(await forgetSnapshot(c.get('ctx'), { actor: c.get('caller').keyId, digest: c.req.valid('param').digest }), 200))
   .openapi(ignore, async (c) => c.json(await ignoreSnapshot(c.get('ctx'), { actor: c.get('caller').keyId, digest: c.req.valid('param').digest }), 200))

@@ -15,6 +15,8 @@ export type Said = { hotkey: string; snapshot: Snapshot; digest: string; netuid:
 const NOTHING: RoleChanges = { seen: 0, known: 0, counts: {}, hotkeys: [] }
 
 const VOTES = sql.raw("('counted', 'applied', 'held')")
+/** Words of a post `v` that count: who was trusted when it spoke may not be now. */
+const among = (trusted: string[]) => sql`v.hotkey IN (SELECT value FROM json_each(${JSON.stringify(trusted)}))`
 
 /** What becomes of it, by what is known already; see SNAPSHOT_OUTCOMES. The post itself changes nothing about it. */
 function outcome({ hotkey, snapshot: s, digest, netuid, nowMs }: Said): SQL {
@@ -42,7 +44,7 @@ export function hear(said: Said): SQL[] {
       WHERE NOT EXISTS (SELECT 1 FROM snapshot_posts p WHERE p.digest = ${digest} AND p.hotkey = ${hotkey} AND p.outcome = ${became})`,
     ...prune(hotkey),
     sql`SELECT ${became} AS outcome, (SELECT count(DISTINCT v.hotkey) FROM snapshot_posts v WHERE v.digest = ${digest} AND v.outcome IN ${VOTES}
-        AND v.hotkey IN (SELECT value FROM json_each(${JSON.stringify(said.trusted)}))) AS votes,
+        AND ${among(said.trusted)}) AS votes,
       (SELECT a.block FROM snapshots a WHERE a.state = 'applied') AS block`,
   ]
 }
@@ -59,10 +61,11 @@ function prune(hotkey: string): SQL[] {
 }
 
 /** An act on one snapshot: from this state, while that one (null: none) is applied. `token` tells its batch from any other. */
-export type Act = { digest: string; from: 'collecting' | 'held'; was: string | null; token: string; nowMs: number }
+export type Act = { digest: string; from: 'collecting' | 'held' | 'applied'; was: string | null; token: string; nowMs: number }
 
-/** True while the row is as this act left it. */
-export const won = ({ digest, token }: Act) => sql`EXISTS (SELECT 1 FROM snapshots w WHERE w.digest = ${digest} AND w.token = ${token})`
+/** True while the row is as this act left it: a batch that is repeated late changes nothing over what was decided since. */
+export const won = ({ digest, token }: Act) =>
+  sql`EXISTS (SELECT 1 FROM snapshots w WHERE w.digest = ${digest} AND w.token = ${token} AND w.state <> 'superseded')`
 
 /** The roster is kept while roles follow it, or until a person decided about it; what is older is over. */
 export function settle(act: Act, to: 'applied' | 'held', content: { block: number; neurons: SnapshotNeuron[]; detail: RoleChanges }): SQL[] {
@@ -78,26 +81,31 @@ export function settle(act: Act, to: 'applied' | 'held', content: { block: numbe
   ]
 }
 
-/** A person decided that a snapshot that is held is wrong. */
-export function ignore({ digest, token }: Act): SQL {
-  return sql`UPDATE snapshots SET state = 'ignored', neurons = '[]', token = ${token} WHERE digest = ${digest} AND state = 'held'`
+/** A person decided that a snapshot is wrong: one that is held, or the one that was applied. */
+export function ignore({ digest, from, token }: Act): SQL {
+  return sql`UPDATE snapshots SET state = 'ignored', neurons = '[]', token = ${token} WHERE digest = ${digest} AND state = ${from}`
 }
+
+/** Of those in these states the latest; with `same`, of those that change the same. What is held comes first. */
+export const latest = (states: string[], same: string | null) =>
+  sql`SELECT digest, block FROM snapshots WHERE state IN (SELECT value FROM json_each(${JSON.stringify(states)})) AND (${same} IS NULL OR detail ->> 'same' = ${same})
+    ORDER BY state = 'held' DESC, block DESC LIMIT 1`
 
 /** The snapshot that roles follow. */
 export const applied = () => sql`SELECT digest, neurons FROM snapshots WHERE state = 'applied'`
-export const appliedAt = () => sql`SELECT block, chain_at AS chainAtMs FROM snapshots WHERE state = 'applied'`
+export const appliedAt = () => sql`SELECT digest, block, chain_at AS chainAtMs FROM snapshots WHERE state = 'applied'`
 
 /** Whether the chain confirmed lately who may act. */
 export const rolesFresh = (nowMs: number) => sql`EXISTS (SELECT 1 FROM snapshots f WHERE f.state = 'applied' AND f.chain_at >= ${nowMs - SNAPSHOT_STALE_MS})`
 
 const SHOWN = 50
 
-/** For people: what is known of the latest snapshots, and who said so. */
-export function recentSnapshots(): SQL {
+/** For people: what is known of the latest snapshots, and who of those that are trusted now said so. */
+export function recentSnapshots(trusted: string[]): SQL {
   return sql`
     SELECT s.digest AS digest, s.block AS block, s.block_hash AS blockHash, s.uids AS uids, s.state AS state, s.detail AS detail, s.chain_at AS chainAt, s.first_at AS firstAt,
       s.agreed_at AS agreedAt, s.applied_at AS appliedAt,
-      (SELECT json_group_array(DISTINCT v.hotkey) FROM snapshot_posts v WHERE v.digest = s.digest AND v.outcome IN ${VOTES}) AS votes
+      (SELECT json_group_array(DISTINCT v.hotkey) FROM snapshot_posts v WHERE v.digest = s.digest AND v.outcome IN ${VOTES} AND ${among(trusted)}) AS votes
     FROM snapshots s ORDER BY s.block DESC, s.first_at DESC LIMIT ${SHOWN}`
 }
 
@@ -111,6 +119,6 @@ export const heldNow = () =>
 export function doubted(trusted: string[], netuid: number, sinceMs: number): SQL {
   const otherwise = sql`EXISTS (SELECT 1 FROM snapshots s WHERE s.block = p.block AND s.agreed_at IS NOT NULL AND s.digest <> p.digest) AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.digest = p.digest AND s.agreed_at IS NOT NULL)`
   return sql`
-    SELECT DISTINCT p.hotkey AS hotkey FROM json_each(${JSON.stringify(trusted)}) t JOIN snapshot_posts p ON p.hotkey = t.value
-    WHERE p.at >= ${sinceMs} AND (p.outcome IN ('subnet', 'changed') OR p.netuid = ${netuid} AND ${otherwise}) ORDER BY 1`
+    SELECT p.hotkey AS hotkey, max(p.outcome = 'subnet') AS elsewhere FROM json_each(${JSON.stringify(trusted)}) t JOIN snapshot_posts p ON p.hotkey = t.value
+    WHERE p.at >= ${sinceMs} AND (p.outcome IN ('subnet', 'changed') OR p.netuid = ${netuid} AND ${otherwise}) GROUP BY 1 ORDER BY 1`
 }

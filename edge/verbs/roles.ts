@@ -1,3 +1,5 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Role } from '../../schema/miner.ts'
 import { ROLE_BRAKE, type SnapshotNeuron, VALIDATOR_STAKE_RAO } from '../../schema/snapshot.ts'
 import type { agents, RoleChanges } from '../../schema/tables/index.ts'
@@ -116,5 +118,7 @@ function detailOf(changes: Change[], seen: number, known: number): RoleChanges {
     string,
     number
   >
-  return { seen, known, counts, hotkeys: told.slice(0, NAMED).map((c) => c.is.hotkey) }
+  return { seen, known, counts, hotkeys: told.slice(0, NAMED).map((c) => c.is.hotkey), same: digestOf(told) }
 }
+
+const digestOf = (told: Change[]) => bytesToHex(sha256(utf8ToBytes(JSON.stringify(told.map(({ is, kind }) => [is.hotkey, kind, is.role]).sort()))))

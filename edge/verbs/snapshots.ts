@@ -5,7 +5,7 @@ import type { RoleChanges } from '../../schema/tables/index.ts'
 import type { Ctx } from '../ctx.ts'
 import { record } from '../store/audit.ts'
 import { read, retrying, type Rows, write } from '../store/db.ts'
-import { type Act, ignore, recentPosts, recentSnapshots, won } from '../store/snapshots.ts'
+import { type Act, ignore, latest, recentPosts, recentSnapshots, won } from '../store/snapshots.ts'
 import { planRoles, seatsOf } from './roles.ts'
 import { basisOf, enact } from './snapshot.ts'
 
@@ -28,7 +28,7 @@ export type PostRow = { at: number; hotkey: string; netuid: number; block: numbe
 
 /** Snapshots by block, newest first, and the latest words of validators. */
 export async function listSnapshots(ctx: Ctx): Promise<{ snapshots: SnapshotRow[]; posts: PostRow[] }> {
-  const [rows, posts] = (await read(ctx.db, [recentSnapshots(), recentPosts()])) as [Rows, Rows]
+  const [rows, posts] = (await read(ctx.db, [recentSnapshots(ctx.config.TRUSTED_VALIDATORS), recentPosts()])) as [Rows, Rows]
   const snapshots = (rows as (Omit<SnapshotRow, 'detail' | 'votes'> & { detail: string; votes: string })[]).map((row) => ({
     ...row,
     detail: JSON.parse(row.detail) as RoleChanges,
@@ -42,7 +42,10 @@ export type Decided = { digest: string; block: number; state: State; detail: Rol
 /** A digest, or the beginning of one that is like no other. */
 type Named = { actor: string; digest: string }
 
-/** Lets roles follow a snapshot that is held, at once and as a whole. Again it changes nothing. Throws `not_found`, `conflict`. */
+/**
+ * Lets roles follow a snapshot that is held, at once and as a whole. When a later one that changes the same is held in its place, that one.
+ * Again it changes nothing. Throws `not_found`, `conflict`.
+ */
 export async function acceptSnapshot(ctx: Ctx, { actor, digest: begins }: Named): Promise<Decided> {
   const { digest, block, neurons, state } = await heldOf(ctx, begins, 'applied')
   if (state === 'held') {
@@ -61,15 +64,30 @@ export async function ignoreSnapshot(ctx: Ctx, { actor, digest: begins }: Named)
   return decided(ctx, digest, 'ignored')
 }
 
+/**
+ * Says that the snapshot that roles follow is wrong: of another chain, or of stolen keys. Roles stay as they are, and nothing later is compared with it:
+ * the next one that validators agree on is, but for the brake, the first. Again it changes nothing. Throws `not_found`, `conflict`.
+ */
+export async function forgetSnapshot(ctx: Ctx, { actor, digest: begins }: Named): Promise<Decided> {
+  const { digest, block, state } = await find(ctx, begins)
+  if (state !== 'applied' && state !== 'ignored') throw new Problem('conflict', `roles do not follow the snapshot ${digest.slice(0, 8)} of block ${block}`)
+  const act: Act = { ...actOf(ctx, digest, null), from: 'applied' }
+  if (state === 'applied') await write(ctx.db, [ignore(act), record(ctx, actor, 'snapshot_forgotten', digest, { block }, won(act))])
+  return decided(ctx, digest, 'ignored')
+}
+
 const actOf = (ctx: Ctx, digest: string, was: string | null): Act => ({ digest, from: 'held', was, token: crypto.randomUUID(), nowMs: ctx.now() })
 
 type Found = { digest: string; block: number; state: State; neurons: SnapshotNeuron[]; detail: RoleChanges }
 
-/** The one that is meant, held or already as wanted. */
+/** The one that is meant, held or already as wanted. While a person reads, the next one comes: one that changes the same is meant as well. */
 async function heldOf(ctx: Ctx, begins: string, wanted: State): Promise<Found> {
   const found = await find(ctx, begins)
-  if (found.state !== 'held' && found.state !== wanted) throw notHeld(found)
-  return found
+  if (found.state === 'held' || found.state === wanted) return found
+  const { same } = found.detail
+  const [later] = found.state === 'superseded' && same ? await retrying(() => ctx.db.all<Named>(latest(['held', wanted], same))) : []
+  if (!later) throw await notHeld(ctx, found)
+  return find(ctx, later.digest)
 }
 
 async function find(ctx: Ctx, begins: string): Promise<Found> {
@@ -85,18 +103,21 @@ async function find(ctx: Ctx, begins: string): Promise<Found> {
 
 async function decided(ctx: Ctx, digest: string, wanted: State): Promise<Decided> {
   const { neurons: _, ...row } = await find(ctx, digest)
-  if (row.state !== wanted) throw notHeld(row)
+  if (row.state !== wanted) throw await notHeld(ctx, row)
   ctx.log.info('snapshot_decided', { digest, block: row.block, state: row.state })
   return row
 }
 
-function notHeld({ digest, block, state }: Pick<Found, 'digest' | 'block' | 'state'>): Problem {
-  const why = {
-    collecting: 'has no majority yet',
-    applied: 'is applied',
-    held: 'is held still: try again',
-    ignored: 'was ignored',
-    superseded: 'was superseded by a later one',
-  }
-  return new Problem('conflict', `the snapshot ${digest.slice(0, 8)} of block ${block} ${why[state]}`)
+const WHY: Record<State, string> = {
+  collecting: 'has no majority yet',
+  applied: 'is applied',
+  held: 'is held still: try again',
+  ignored: 'was ignored',
+  superseded: 'was superseded by a later one',
+}
+
+async function notHeld(ctx: Ctx, { digest, block, state }: Pick<Found, 'digest' | 'block' | 'state'>): Promise<Problem> {
+  const [held] = await retrying(() => ctx.db.all<{ digest: string; block: number }>(latest(['held'], null)))
+  const now = held && held.digest !== digest ? `; held now is ${held.digest.slice(0, 8)} of block ${held.block}, which changes something else` : ''
+  return new Problem('conflict', `the snapshot ${digest.slice(0, 8)} of block ${block} ${WHY[state]}${now}`)
 }

@@ -2,8 +2,11 @@ import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { SNAPSHOT_OUTCOMES, SNAPSHOT_STATES, type SnapshotNeuron } from '../snapshot.ts'
 import { ms } from './columns.ts'
 
-/** `seen`: changes that were new with this snapshot, of so many `known` agents; `counts`: what changed, by kind; `hotkeys`: the first 20 of them. */
-export type RoleChanges = { seen: number; known: number; counts: Record<string, number>; hotkeys: string[] }
+/**
+ * `seen`: changes that were new with this snapshot, of so many `known` agents; `counts`: what changed, by kind; `hotkeys`: the first 20 of them.
+ * `same`: a digest of who changes to what, alike for snapshots that change the same; rows of before have none.
+ */
+export type RoleChanges = { seen: number; known: number; counts: Record<string, number>; hotkeys: string[]; same?: string }
 
 /** What trusted validators say the chain says, one row for each different content. Old rows are pruned. */
 export const snapshots = sqliteTable(

@@ -103,15 +103,35 @@ describe('a snapshot that changes too much', () => {
     const { url, edge, subnet, said } = await world()
     const all = [...subnet.neurons]
     const first = subnet.leave(...all.slice(0, 10).map((n) => n.hotkey)).next()
-    const second = subnet.next()
+    const second = subnet.leave(...all.slice(10, 11).map((n) => n.hotkey)).next()
     await said(first)
     expect(await said(second)).toMatchObject({ outcome: 'held' })
-    expect(await cli(edge, 'snapshot', 'accept', short(first))).toMatchObject({ code: 1, err: expect.stringContaining('superseded by a later one') })
+    for (const what of ['accept', 'ignore']) {
+      const { code, err } = await cli(edge, 'snapshot', what, short(first))
+      expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining(`superseded by a later one; held now is ${short(second)} of block 1050`) })
+    }
     subnet.neurons = all
     expect(await said(subnet.next())).toMatchObject({ outcome: 'applied' })
     expect(await cli(edge, 'snapshot', 'accept', short(second))).toMatchObject({ code: 1, err: expect.stringContaining('superseded') })
     expect(await standings(url)).toEqual({ active: 20 })
     expect(await rolesCheck(edge)).toMatchObject({ ok: true })
+  })
+
+  it.each([
+    ['accept', { active: 10, draining: 10 }, 'snapshot_accepted'],
+    ['ignore', { active: 20 }, 'snapshot_ignored'],
+  ])('that a person decides about after the next that changes the same was held: %s is of that one', async (what, after, action) => {
+    const { url, edge, subnet, said } = await world()
+    const first = subnet.leave(...subnet.neurons.slice(0, 10).map((n) => n.hotkey)).next()
+    await said(first)
+    // Who is paid what changes all the time, and so the digest; who comes and goes does not.
+    subnet.neurons = subnet.neurons.map((n) => ({ ...n, total_stake: '7' }))
+    const later = subnet.next()
+    expect(await said(later)).toMatchObject({ outcome: 'held' })
+    for (const _ of ['once', 'and again'])
+      expect(await cli(edge, 'snapshot', what, short(first))).toMatchObject({ code: 0, out: expect.stringContaining('block 1050') })
+    expect(await standings(url)).toEqual(after)
+    expect(await query(url, `SELECT subject FROM audit WHERE action = '${action}'`)).toEqual([{ subject: snapshotDigest(later) }])
   })
 
   it('is decided once when two people decide otherwise', async () => {
@@ -244,7 +264,7 @@ describe('outside development', () => {
     })
     const [stays, goes] = [someone(), someone()]
     for (const h of [stays, goes]) await query(database.url, `INSERT INTO agents (hotkey, role, source, changed_at) VALUES ('${h}', 'miner', 'allow', 1)`)
-    expect(await rolesCheck(edge)).toMatchObject({ ok: false, detail: expect.stringContaining('no snapshot was applied yet') })
+    expect(await rolesCheck(edge)).toMatchObject({ ok: false, detail: expect.stringContaining('roles follow no snapshot') })
     await agree(keys, new Subnet().join(stays).now())
     expect(await query(database.url, `SELECT standing, source, drained_by FROM agents ORDER BY hotkey = '${goes}'`)).toEqual([
       { standing: 'active', source: 'snapshot', drained_by: null },
@@ -259,7 +279,7 @@ describe('outside development', () => {
       await edge.close()
       await database.close()
     })
-    expect(await rolesCheck(edge)).toMatchObject({ ok: true, detail: expect.stringContaining('set TRUSTED_VALIDATORS') })
+    expect(await rolesCheck(edge)).toMatchObject({ ok: false, detail: expect.stringContaining('set TRUSTED_VALIDATORS') })
     const stranger = new WireMiner(edge)
     expect(await (await stranger.register()).json()).toMatchObject({ code: 'not_admitted', detail: expect.stringContaining('register it on subnet 27') })
   })

@@ -28,8 +28,13 @@ async function world(model: string) {
       happened++
     }
   }
+  /** The next write of roles, to be sent once more whenever a test likes. */
+  const caught = () =>
+    new Promise<() => Promise<number>>((resolve) => {
+      tap.onAnswer = ({ body }, repeat) => void (body.includes('UPDATE agents AS a SET role') && resolve(repeat))
+    })
   const agent = async () => (await query(database.url, `SELECT role, standing, drained_by FROM agents WHERE hotkey = '${miner.hotkey}'`))[0]
-  return { edge, keys, miner, subnet, meanwhile, agent, happened: () => happened }
+  return { edge, keys, miner, subnet, meanwhile, caught, agent, happened: () => happened }
 }
 
 describe('between the plan and its write', () => {
@@ -66,5 +71,19 @@ describe('between the plan and its write', () => {
     expect(await agree(keys, late)).toMatchObject({ outcome: 'older', applied_block: later.block })
     expect(happened()).toBe(1)
     expect(await agent()).toMatchObject({ standing: 'active' })
+  })
+})
+
+describe('a write whose answer was lost, sent again late', () => {
+  it('changes nothing over what was decided since', async () => {
+    const { keys, miner, subnet, caught, agent } = await world('Model repeated')
+    for (const s of [subnet.leave(miner.hotkey).next(), subnet.next()]) await agree(keys, s)
+    const write = caught()
+    await agree(keys, subnet.join(miner.hotkey).next())
+    const repeat = await write
+    expect(await agent()).toMatchObject({ standing: 'active' })
+    for (const s of [subnet.leave(miner.hotkey).next(), subnet.next()]) await agree(keys, s)
+    expect(await repeat()).toBe(200)
+    expect(await agent()).toEqual({ role: 'miner', standing: 'draining', drained_by: 'chain' })
   })
 })

@@ -65,6 +65,15 @@ export function snapshotCommands(admin: Command, io: Io): void {
       show(io, options, body, ({ block, detail }) => `roles follow block ${block} now: ${changesText(detail)}`)
     })
   snapshot
+    .command('forget')
+    .description('drop the snapshot that roles follow: it is of another chain, or of stolen keys')
+    .argument('<digest>', 'its first 8 hex digits or more')
+    .option(...JSON_OPTION)
+    .action(async (given: string, options: Common) => {
+      const { body } = await answer((await apiOf(io)).admin.snapshots[':digest'].forget.$post({ param: { digest: digestOf(given) } }))
+      show(io, options, body, ({ block }) => `block ${block} is forgotten; roles stay as they are until most of the trusted validators say the same again`)
+    })
+  snapshot
     .command('ignore')
     .description('drop a snapshot that is held: it is wrong')
     .argument('<digest>', 'its first 8 hex digits or more')
