@@ -154,12 +154,20 @@ export class Sync {
   }
 }
 
+/** Who may act comes from the chain, but at an edge for development. */
+export const admissionFix = (hotkey: string) =>
+  `register it on the subnet of this edge (compute miner status says how), which the edge hears of within about ten minutes; an edge in development may be told by its operator: compute admin allow ${hotkey} --role miner`
+
+/** Roles follow permit and stake on the chain. */
+export const WRONG_ROLE = 'it is a validator there, by its permit and stake on the chain; a miner needs a hotkey of its own'
+
 /** What the operator of this agent can do about a refusal. */
 export function advice(error: ControlError, hotkey: string): { level: 'error' | 'warn'; text: string } {
   switch (error.code) {
     case 'not_admitted':
+      return { level: 'error', text: `the edge does not take this hotkey as a miner: ${admissionFix(hotkey)}` }
     case 'wrong_role':
-      return { level: 'error', text: `the edge does not take this hotkey as a miner: ask the operator to run: compute admin allow ${hotkey} --role miner` }
+      return { level: 'error', text: `the edge does not take this hotkey as a miner: ${WRONG_ROLE}` }
     case 'agent_conflict':
       return {
         level: 'error',

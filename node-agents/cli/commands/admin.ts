@@ -46,7 +46,8 @@ async function listAllowed(io: Io, options: Common): Promise<void> {
   const api = await apiOf(io)
   const { body } = await answer(api.admin.allow.$get())
   show(io, options, body, ({ items }) => {
-    if (items.length === 0) return 'Nobody may act yet: compute admin allow HOTKEY --role miner'
+    if (items.length === 0)
+      return 'Nobody may act yet: roles come from the chain (compute admin snapshot); in development also from: compute admin allow HOTKEY --role miner'
     const rows = items.map((a) => [a.hotkey, a.role, a.drained_by ? `${a.standing} (${a.drained_by})` : a.standing, a.source, when(a.changed_at, io.nowMs())])
     return table(['HOTKEY', 'ROLE', 'STANDING', 'BY', 'SINCE'], rows)
   })

@@ -6,6 +6,7 @@ import { reason } from '../../core/mistake.ts'
 import type { Registration } from '../../core/registration.ts'
 import type { Signer } from '../../core/signer.ts'
 import { acceptIdentity } from '../../core/identity.ts'
+import { admissionFix, WRONG_ROLE } from '../sync.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
 
 const OFFSET_MS = 1000
@@ -40,8 +41,8 @@ async function admission(control: HttpControl, hotkey: string, known: string | n
     if (code === 'not_registered') return ok('admission', 'the edge takes this hotkey; it registers when the agent starts')
     if (code === 'agent_conflict' && known === null) return ok('admission', 'the edge takes this hotkey; another install speaks for it')
     if (code === 'agent_conflict') return fail('admission', reason(error), 'stop the other agent, or: compute miner takeover')
-    if (code === 'not_admitted' || code === 'wrong_role')
-      return fail('admission', reason(error), `ask the operator of the edge for: compute admin allow ${hotkey} --role miner`)
+    if (code === 'not_admitted') return fail('admission', reason(error), admissionFix(hotkey))
+    if (code === 'wrong_role') return fail('admission', reason(error), WRONG_ROLE)
     return fail('admission', reason(error), 'see the message; try again')
   }
 }
