@@ -25,7 +25,7 @@ export type Act = Mine & {
 }
 
 /** The row an act found, after it. */
-export type Found = Pick<AllocationRow, 'desired' | 'readyAt' | 'endedAt' | 'expiresAt' | 'hotkey' | 'restartN' | 'keysN'>
+export type Found = Pick<AllocationRow, 'desired' | 'readyAt' | 'endedAt' | 'expiresAt' | 'hotkey' | 'restartN' | 'keysN'> & { draining: number }
 type Read = Found & { protocol: number | null }
 
 /**
@@ -43,6 +43,7 @@ export async function act(ctx: Ctx, a: Act): Promise<Found> {
       WHERE ${mine} AND a.desired <> 'stop' AND a.ended_at IS NULL AND ${ready} AND ${able} AND (${a.when})`,
     tell(a.id, a.asked, now, a.data, JUST_CHANGED, ctx.trace),
     sql`SELECT a.desired AS desired, a.ready_at AS readyAt, a.ended_at AS endedAt, a.expires_at AS expiresAt, a.hotkey AS hotkey, a.restart_n AS restartN, a.keys_n AS keysN,
+        EXISTS (SELECT 1 FROM agents g WHERE g.hotkey = a.hotkey AND g.standing <> 'active') AS draining,
         (SELECT m.protocol FROM miners m WHERE m.hotkey = a.hotkey) AS protocol FROM allocations a WHERE ${mine}`,
   ])
   const found = results[2]?.[0] as Read | undefined

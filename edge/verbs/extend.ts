@@ -13,7 +13,7 @@ export type Extend = { caller: Caller; id: string; input: ExtendInput }
 
 /**
  * Moves the end of a lease to so many hours from now, never to an earlier time. What has run out cannot be had back: its host may
- * have ended it already. Throws as `act` does, and `invalid_request` naming `lease_hours`.
+ * have ended it already. A draining miner finishes what it runs, and no more. Throws as `act` does, and `invalid_request` naming `lease_hours`.
  */
 export async function extend(ctx: Ctx, { caller, id, input }: Extend): Promise<void> {
   const { maxLeaseHours } = caller.quota
@@ -26,11 +26,16 @@ export async function extend(ctx: Ctx, { caller, id, input }: Extend): Promise<v
     asked: 'extended',
     data: { until: new Date(until).toISOString() },
     set: sql`expires_at = ${until}, warn_at = ${nextWarning(until, now)}`,
-    when: sql`a.expires_at > ${now} AND a.expires_at + ${SAME_MS.later} <= ${until}`,
+    when: sql`a.expires_at > ${now} AND a.expires_at + ${SAME_MS.later} <= ${until} AND NOT EXISTS (SELECT 1 FROM agents g WHERE g.hotkey = a.hotkey AND g.standing <> 'active')`,
     ready: false,
     byAgent: false,
   })
   if (found.expiresAt <= now) throw new Problem('conflict', `the lease of ${id} has run out`)
+  if (found.draining === 1 && found.expiresAt + SAME_MS.later <= until)
+    throw new Problem(
+      'conflict',
+      `its miner ${found.hotkey} is draining: ${id} runs until ${new Date(found.expiresAt).toISOString()} there; allocate elsewhere before`,
+    )
   if (found.expiresAt > until + SAME_MS.earlier)
     throw invalid('lease_hours', `it is leased until ${new Date(found.expiresAt).toISOString()} already: ask for more, or release it`)
 }

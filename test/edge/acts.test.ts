@@ -158,6 +158,25 @@ describe.each(databases().filter((d) => d.available))('acts on $name', (database
     expect((await act(id, 'extend', { lease_hours: 48 })).body).toMatchObject({ code: 'conflict', detail: expect.stringContaining('run out') })
   })
 
+  it('a draining miner finishes what it runs: no extension, every other act', async () => {
+    const { id, miner } = await running()
+    const { expires_at } = await see(id)
+    expect((await edge.call(edge.adminKey, 'DELETE', `/admin/allow/${miner.hotkey}`)).status).toBe(204)
+    const refused = await act(id, 'extend', { lease_hours: 5 })
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { code: 'conflict', detail: expect.stringMatching(`${miner.hotkey} is draining: ${id} runs until ${expires_at}`) },
+    })
+    expect(await see(id)).toMatchObject({ expires_at, generation: 1 })
+    for (const verb of ['pause', 'resume', 'restart']) {
+      expect((await act(id, verb)).status).toBe(202)
+      await miner.obey()
+    }
+    expect(await see(id)).toMatchObject({ state: 'running' })
+    await edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey: miner.hotkey, role: 'miner' })
+    expect((await act(id, 'extend', { lease_hours: 5 })).status).toBe(200)
+  })
+
   const ACTS: [verb: string, body?: object][] = [['pause'], ['resume'], ['restart'], ['rekey', { ssh_keys: [KEY_2] }], ['extend', { lease_hours: 5 }]]
 
   it.each(ACTS)("%s: another tenant's is not there, and a bad wait does nothing", async (verb, body) => {
