@@ -3,12 +3,15 @@ import { defineConfig } from 'vitest/config'
 /** Suites that work a real container engine hard: one at a time, after all others, or they time each other out. */
 const ENGINE = ['test/{disks,docker,doctor,driver,guard,images,isolation,miner.takeover,story,up}.test.ts', 'test/faults/{containers,kill.docker}.test.ts']
 const NEVER = ['node_modules', '.build', '.local']
+/** What the public client of the chain prints about every refusal, also those that a test is about. */
+const CLIENT_NOISE = / (RPC-CORE|API\/INIT): /
 
 export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    onConsoleLog: (line) => !CLIENT_NOISE.test(line),
     reporters: process.env['CI'] ? ['default', ['json', { outputFile: '.build/tests.json' }]] : ['default'],
     projects: [
       { extends: true, test: { name: 'parts', include: ['**/*.test.ts'], exclude: [...NEVER, ...ENGINE], maxWorkers: 2, sequence: { groupOrder: 0 } } },
