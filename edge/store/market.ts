@@ -67,6 +67,10 @@ export type MinerRow = {
   reportAt: number | null
 }
 
+/** Whether clients are told of a miner: rows `m` (miners) and `a` (agents). One that the chain does not know any more is, while something is rented there. */
+export const listed = sql.raw(`a.standing <> 'removed' AND a.role = 'miner' AND (a.uid IS NOT NULL OR a.source = 'allow'
+  OR EXISTS (SELECT 1 FROM claims l WHERE l.hotkey = m.hotkey AND l.freed_at IS NULL))`)
+
 /** Registered miners, by hotkey, after `after`. */
 export async function miners(db: Db, q: { hotkey?: string | undefined; after?: string | undefined; limit: number }): Promise<MinerRow[]> {
   return retrying(() =>
@@ -77,7 +81,7 @@ export async function miners(db: Db, q: { hotkey?: string | undefined; after?: s
         (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NULL) AS free,
         (SELECT json_group_array(DISTINCT g.model) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS models
       FROM miners m JOIN agents a ON a.hotkey = m.hotkey
-      WHERE a.standing <> 'removed' AND a.role = 'miner' AND m.hotkey > ${q.after ?? ''} ${q.hotkey ? sql`AND m.hotkey = ${q.hotkey}` : sql``}
+      WHERE ${listed} AND m.hotkey > ${q.after ?? ''} ${q.hotkey ? sql`AND m.hotkey = ${q.hotkey}` : sql``}
       ORDER BY m.hotkey LIMIT ${q.limit}`),
   )
 }

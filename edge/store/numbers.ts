@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { PROTOCOL_OLDEST } from '../../schema/protocol.ts'
 import { type Db, retrying } from './db.ts'
 import { EVENTS_SKIPPED } from './events.ts'
+import { listed } from './market.ts'
 
 /** One number of the database, such as ('allocations', 'running', 12). */
 export type Numbered = { name: string; label: string; value: number }
@@ -17,9 +18,9 @@ export const shownState = sql.raw(`CASE
   WHEN a.phase IN ('pulling', 'creating', 'starting') THEN 'starting'
   ELSE 'pending' END`)
 
-/** `statusOf()` of verbs/status.ts in SQL, over `m` (miners) and `g` (agents); the test holds these two together as well. */
+/** `statusOf()` of verbs/status.ts in SQL, over `m` (miners) and `a` (agents); the test holds these two together as well. */
 export const minerStatus = sql.raw(`CASE
-  WHEN m.protocol < ${PROTOCOL_OLDEST} THEN 'too_old' WHEN g.standing = 'draining' THEN 'draining'
+  WHEN m.protocol < ${PROTOCOL_OLDEST} THEN 'too_old' WHEN a.standing = 'draining' THEN 'draining'
   WHEN m.online <> 'online' THEN m.online WHEN m.engine_ok <> 1 OR m.gpu_error IS NOT NULL THEN 'engine_down' WHEN m.held_since IS NOT NULL THEN 'held'
   WHEN m.fresh = 0 THEN 'stale' ELSE 'ready' END`)
 
@@ -37,7 +38,7 @@ export async function numbers(db: Db, nowMs: number): Promise<Numbered[]> {
       SELECT 'allocations' AS name, ${shownState} AS label, count(*) AS value FROM allocations a WHERE a.ended_at IS NULL GROUP BY 2
       UNION ALL SELECT 'gpus', model, n FROM shown
       UNION ALL SELECT 'gpus_claimed', model, held FROM shown
-      UNION ALL SELECT 'miners', ${minerStatus}, count(*) FROM miners m JOIN agents g ON g.hotkey = m.hotkey WHERE g.standing <> 'removed' AND g.role = 'miner' GROUP BY 2
+      UNION ALL SELECT 'miners', ${minerStatus}, count(*) FROM miners m JOIN agents a ON a.hotkey = m.hotkey WHERE ${listed} GROUP BY 2
       UNION ALL SELECT 'agents', role || ' ' || standing, count(*) FROM agents GROUP BY 2
       UNION ALL SELECT 'snapshot_posts', outcome, count(*) FROM snapshot_posts GROUP BY 2
       UNION ALL SELECT 'snapshot_block', '', block FROM snapshots WHERE state = 'applied'

@@ -41,16 +41,20 @@ async function letIn(ctx: Ctx, { actor, hotkey, role }: Allow): Promise<void> {
 
 /** Who the chain knows acts as the chain says. */
 async function liftDrain(ctx: Ctx, { actor, hotkey, role }: Allow): Promise<void> {
-  const known = sql`hotkey = ${hotkey} AND role = ${role} AND uid IS NOT NULL`
+  const known = sql`hotkey = ${hotkey} AND role = ${role} AND uid IS NOT NULL AND drained_by IS NOT 'chain'`
   const [, , after] = await write(ctx.db, [
-    sql`UPDATE agents SET standing = 'active', drained_by = NULL, changed_at = ${ctx.now()} WHERE ${known} AND standing = 'draining' AND drained_by IS NOT 'chain'`,
+    sql`UPDATE agents SET standing = 'active', drained_by = NULL, changed_at = ${ctx.now()} WHERE ${known} AND standing = 'draining'`,
     record(ctx, actor, 'allow', hotkey, { role }, sql`EXISTS (SELECT 1 FROM agents WHERE ${known})`),
-    sql`SELECT role, uid FROM agents WHERE hotkey = ${hotkey}`,
+    sql`SELECT role, uid, drained_by FROM agents WHERE hotkey = ${hotkey}`,
   ])
-  const row = after?.[0]
-  if (row?.['role'] === role && row['uid'] !== null) return
-  const says = row && row['uid'] !== null ? `the chain says it is a ${String(row['role'])}` : `the chain does not know it on subnet ${ctx.config.NETUID}`
-  throw new Problem('forbidden', `roles come from the chain here, and ${says}; allow only ends a drain`)
+  const row = after?.[0] as { role: Role; uid: number | null; drained_by: string | null } | undefined
+  if (row?.role === role && row.uid !== null && row.drained_by !== 'chain') return
+  throw new Problem('forbidden', `roles come from the chain here, and ${chainSays(ctx, row)}; allow only ends a drain by a person`)
+}
+
+function chainSays(ctx: Ctx, row: { role: Role; uid: number | null; drained_by: string | null } | undefined): string {
+  if (!row || row.uid === null) return `the chain does not know it on subnet ${ctx.config.NETUID}`
+  return row.drained_by === 'chain' ? 'by the chain it becomes another role once nothing is rented there' : `the chain says it is a ${row.role}`
 }
 
 /**

@@ -174,6 +174,6 @@ describe('words in SQL', () => {
       heldSince: [null, 1],
       fresh: [0, 1],
     })
-    expect(inSql(minerStatus, ['m', 'g'], rows)).toEqual(rows.map((r) => statusOf(r as Condition)))
+    expect(inSql(minerStatus, ['m', 'a'], rows)).toEqual(rows.map((r) => statusOf(r as Condition)))
   })
 })

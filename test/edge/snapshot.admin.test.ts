@@ -183,16 +183,22 @@ describe('a miner', () => {
 
     expect((await edge.allocate(key, want)).body).toMatchObject({ code: 'no_capacity' })
     expect((await edge.call<{ items: unknown[] }>(key, 'GET', `/v1/gpus?hotkey=${miner.hotkey}`)).body.items).toEqual([])
+    const shown = async () => (await edge.call<{ items: { hotkey: string }[] }>(key, 'GET', '/v1/miners')).body.items.filter((m) => m.hotkey === miner.hotkey)
     const view = async () => (await edge.call<AllocationView>(key, 'GET', `/v1/allocations/${id}`)).body
     await miner.obey()
     expect(await view()).toMatchObject({ state: 'running', hotkey: miner.hotkey })
+    expect(await shown()).toMatchObject([{ hotkey: miner.hotkey, status: 'draining' }])
     await edge.call(key, 'DELETE', `/v1/allocations/${id}`, undefined, { prefer: 'wait=0' })
     await miner.obey()
     expect(await view()).toMatchObject({ state: 'ended' })
+    expect(await shown(), 'it may never come back').toEqual([])
+    expect(await metric(edge, 'compute_edge_miners{status="draining"}')).toBeNaN()
+    expect((await edge.call<ProblemBody>(key, 'GET', `/v1/miners/${miner.hotkey}`)).body).toMatchObject({ code: 'not_found' })
 
     await said(subnet.join(miner.hotkey).next())
     expect(await standing(url, miner.hotkey)).toEqual({ role: 'miner', standing: 'active', drained_by: null })
     expect((await edge.allocate(key, want)).status).toBe(202)
+    expect(await shown()).toMatchObject([{ hotkey: miner.hotkey, status: 'ready' }])
   })
 
   it('that becomes a validator while it is rented drains first', async () => {
@@ -253,6 +259,17 @@ describe('outside development', () => {
     await said(subnet.next())
     expect((await allow(other)).body).toMatchObject({ code: 'forbidden', detail: expect.stringContaining('does not know it') })
     expect(await standing(url, other)).toMatchObject({ standing: 'draining', drained_by: 'chain' })
+  })
+
+  it('a person cannot end a drain by the chain, and hears so', async () => {
+    const { url, edge, subnet, said } = await world({ ENVIRONMENT: 'production' })
+    const [hotkey = ''] = subnet.neurons.map((n) => n.hotkey)
+    await query(url, `UPDATE agents SET standing = 'draining', drained_by = 'chain' WHERE hotkey = '${hotkey}'`)
+    const { status, body } = await edge.call<ProblemBody>(edge.adminKey, 'POST', '/admin/allow', { hotkey, role: 'miner' })
+    expect({ status, detail: body.detail }).toEqual({ status: 403, detail: expect.stringContaining('once nothing is rented there') })
+    expect(await query(url, "SELECT 1 FROM audit WHERE action = 'allow'")).toEqual([])
+    await said(subnet.next())
+    expect(await standing(url, hotkey)).toEqual({ role: 'miner', standing: 'active', drained_by: null })
   })
 
   it('whoever was allowed by hand before the chain was asked is as the chain says', async () => {
