@@ -31,7 +31,7 @@ async function toEpoch(bench: Bench): Promise<void> {
 
 async function does({ api }: Bench, who: Pair, name: string, ...args: unknown[]): Promise<string | null> {
   try {
-    return (await send(api, call(api, `subtensorModule.${name}`, ...args), who)).error
+    return (await send(api, call(api, name.includes('.') ? name : `subtensorModule.${name}`, ...args), who)).error
   } catch (error) {
     return /Custom error: \d+/.exec(String(error))?.[0] ?? String(error)
   }
@@ -67,6 +67,25 @@ describe('epochs', () => {
       await bench.control.newBlocks(400)
       expect(await nextEpoch(bench)).toBeNull()
       expect(await read(bench, 'subnetEpochIndex', NETUID)).toBe(1)
+    }))
+
+  test('and commit-reveal are changed by the owner, out of the window before an epoch, and only so often', () =>
+    withChain({ blockMs: 'instant', tempo: 360 }, async (bench) => {
+      const [owner, alice] = [await pairOf('//Owner'), await validator(bench)]
+      const enable = (who: Pair, on: boolean) => does(bench, who, 'adminUtils.sudoSetCommitRevealWeightsEnabled', NETUID, on)
+      const period = (epochs: number) => does(bench, owner, 'adminUtils.sudoSetCommitRevealWeightsInterval', NETUID, epochs)
+      expect(await enable(alice, false)).toBe('BadOrigin')
+      expect(await enable(owner, false)).toBeNull()
+      expect(await read(bench, 'commitRevealWeightsEnabled', NETUID)).toBe(false)
+      expect(await enable(owner, true)).toBe('TxRateLimitExceeded')
+      expect([await period(101), await period(0), await period(2)]).toEqual(['RevealPeriodTooLarge', 'RevealPeriodTooSmall', null])
+      expect(await read(bench, 'revealPeriodEpochs', NETUID)).toBe(2)
+      expect([await does(bench, owner, 'setTempo', NETUID, 400), await does(bench, owner, 'setTempo', NETUID, 500)]).toEqual([null, 'TxRateLimitExceeded'])
+      await bench.control.newBlocks((await nextEpoch(bench)) - (await head(bench)) - 5)
+      await bench.control.hyperparameter(NETUID, 'OwnerHyperparamRateLimit', 0)
+      expect(await enable(owner, true)).toBe('AdminActionProhibitedDuringWeightsWindow')
+      await bench.control.newBlocks(10)
+      expect(await enable(owner, true)).toBeNull()
     }))
 
   test('share the emission out after the weights, and take permits from who lost the stake', () =>

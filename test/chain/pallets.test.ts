@@ -53,6 +53,9 @@ describe('weights', () => {
     ['Custom error: 15', 'alice', 'commitTimelockedMechanismWeights', [NETUID, 0, '0x00', 1, 4]],
     ['Custom error: 16', 'alice', 'revealWeights', [NETUID, [0], [1], [1], 0]],
     ['Custom error: 18', 'alice', 'batchRevealWeights', [NETUID, [[0]], [], [], []]],
+    ['Custom error: 18', 'charlie', 'batchSetWeights', [[NETUID], [], [0]], ['StakeThreshold', 1]],
+    ['Custom error: 18', 'charlie', 'batchCommitWeights', [[NETUID], []], ['StakeThreshold', 1]],
+    ['Custom error: 1', 'charlie', 'batchSetWeights', [[NETUID], [[]], [0]], ['StakeThreshold', 1]],
   ]
 
   test('are refused by the first fault in the order of the runtime', () =>
@@ -67,6 +70,40 @@ describe('weights', () => {
         expect(await refusal(bench, people[who], name, ...args), `${name}(${JSON.stringify(args.map(String))}) by ${who}`).toBe(expected)
         if (item) await bench.control.hyperparameter(NETUID, item[0], before as number)
       }
+    }))
+
+  test('in a batch stand each for itself: what fails is told, and the call does not', () =>
+    withChain(OPTIONS, async (bench) => {
+      const { alice } = await peopled(bench)
+      const { api } = bench
+      const batch = async (name: string, ...args: unknown[]) => {
+        const { error, events, block } = await send(api, call(api, `subtensorModule.${name}`, ...args), alice)
+        expect(error).toBeNull()
+        const records = await (await api.at(block)).query['system']?.['events']?.()
+        const failed = (records as unknown as { event: { method: string; data: [unknown, { asModule: never }] } }[])
+          .filter(({ event }) => event.method === 'BatchWeightItemFailed')
+          .map(({ event }) => [Number(event.data[0]), api.registry.findMetaError(event.data[1].asModule).name])
+        return { events: events.filter((event) => /Batch|Weights/.test(event)), failed }
+      }
+      const names = (...events: string[]) => events.map((event) => `subtensorModule.${event}`)
+      const hash = `0x${'11'.repeat(32)}`
+      const set = [
+        [NETUID, 99],
+        [[[0, 1]], [[0, 1]]],
+        [0, 0],
+      ]
+      expect(await batch('batchSetWeights', ...set)).toEqual({
+        events: names('WeightsSet', 'BatchCompletedWithErrors', 'BatchWeightItemFailed', 'BatchWeightsCompleted'),
+        failed: [[99, 'CommitRevealEnabled']],
+      })
+      expect(await read(bench, 'weights', NETUID, 1)).toEqual([[0, 65535]])
+      expect(await batch('batchCommitWeights', [NETUID], [hash])).toMatchObject({ failed: [[NETUID, 'CommitRevealDisabled']] })
+      await bench.control.hyperparameter(NETUID, 'CommitRevealWeightsEnabled', true)
+      expect(await batch('batchCommitWeights', [NETUID, 99], [hash, hash])).toEqual({
+        events: names('WeightsCommitted', 'BatchCompletedWithErrors', 'BatchWeightItemFailed', 'BatchWeightsCompleted'),
+        failed: [[99, 'MechanismDoesNotExist']],
+      })
+      expect(await read(bench, 'weightCommits', NETUID, alice.address)).toEqual([[hash, 0, expect.any(Number), 0]])
     }))
 
   test('are scaled up to their largest, and set the time of the last update', () =>

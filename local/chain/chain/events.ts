@@ -23,14 +23,18 @@ export class Events {
     this.#records = this.#records.slice(0, length)
   }
 
-  /** `name` is "Pallet.Event". */
+  /** `name` is "Pallet.Event". A field that is a dispatch error may be its name. */
   add(phase: Phase, name: string, fields: Value[]): void {
     const { pallet, variant } = this.#runtime.event(name)
     if (fields.length !== variant.fields.length) throw new Error(`${name} has ${variant.fields.length} fields, not ${fields.length}`)
     const when = phase === 'initialization' ? new Uint8Array([2]) : concat(new Uint8Array([0]), littleEndian(phase.extrinsic, 4))
-    const values = variant.fields.map(({ type }, i) => this.#runtime.codec.encode(type, fields[i]))
+    const values = variant.fields.map(({ type }, i) => this.#runtime.codec.encode(type, this.#plain(type, fields[i])))
     const noTopics = compact(0)
     this.#records.push(concat(when, new Uint8Array([pallet, variant.index]), ...values, noTopics))
+  }
+
+  #plain(type: string, value: Value | undefined): Value | undefined {
+    return type === 'DispatchError' && typeof value === 'string' ? this.#runtime.dispatchError(value) : value
   }
 
   /** As System.Events holds them. */

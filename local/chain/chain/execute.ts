@@ -110,7 +110,7 @@ function apply(pooled: Pooled, call: DecodedCall, { state, pallets }: Stage, ctx
   }
   const info = dispatchInfo('Normal', !call.free)
   if (cost > 0n) ctx.emit('TransactionPayment.TransactionFeePaid', extrinsic.signer, cost, extrinsic.tip)
-  if (failure) ctx.emit('System.ExtrinsicFailed', state.runtime.dispatchError(failure.message), info)
+  if (failure) ctx.emit('System.ExtrinsicFailed', failure.message, info)
   else ctx.emit('System.ExtrinsicSuccess', info)
 }
 

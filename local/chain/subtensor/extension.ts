@@ -3,6 +3,7 @@ import { checkAxon, checkPrometheus, type Served } from './serving.ts'
 import { ensure, get, indexOf, uidOf } from './state.ts'
 import { mayWeigh } from './stake.ts'
 import type { Commit } from './weights/commit.ts'
+import { ensureEven } from './weights/batch.ts'
 import { batchOf, commitHashOf, inWindow, type Revealed } from './weights/reveal.ts'
 import { passesRateLimit } from './weights/rules.ts'
 
@@ -45,8 +46,10 @@ export function validate(ctx: CallContext, call: string, args: Args): number | n
 
 function checkWeightCall(ctx: CallContext, call: string, args: Args): void {
   if (!WEIGHT_CALL.test(call)) return
+  const { netuid, netuids, ...lists } = args as { netuid?: number; netuids?: number[] }
+  if (netuids) ensureEven(netuids, ...(Object.values(lists) as unknown[][]))
   if (call === 'batch_reveal_weights') batchOf(args as BatchLists)
-  ensure(mayWeigh(ctx, args['netuid'] as number, ctx.who), 'NotEnoughStakeToSetWeights')
+  for (const on of netuids ?? [netuid ?? 0]) ensure(mayWeigh(ctx, on, ctx.who), 'NotEnoughStakeToSetWeights')
   checkReveal(ctx, call, args)
   const round = args['reveal_round']
   ensure(typeof round !== 'bigint' || round >= ctx.storage.get<bigint>('Drand.LastStoredRound'), 'InvalidRevealRound')

@@ -13,9 +13,10 @@ import { type Genesis, genesis } from './genesis.ts'
 import { CONTROLS } from './controls.ts'
 import { beginBlock } from './epoch/step.ts'
 import { nextEpoch } from './epoch/schedule.ts'
-import { OWNER_CALLS } from './owner.ts'
+import { ADMIN, ADMIN_PALLET, OWNER_CALLS } from './owner.ts'
 import { REGISTRATION_CALLS } from './registration/calls.ts'
 import { SERVING_CALLS } from './serving.ts'
+import { BATCH_CALLS } from './weights/batch.ts'
 import { COMMIT_CALLS } from './weights/commit.ts'
 import { REVEAL_CALLS } from './weights/reveal.ts'
 import { SET_CALLS } from './weights/set.ts'
@@ -24,7 +25,7 @@ const DEFAULTS: Genesis = { netuid: 27, tempo: 360, commitReveal: true, stakeThr
 
 const SUBTENSOR: Pallet = {
   name: 'SubtensorModule',
-  calls: { ...SET_CALLS, ...COMMIT_CALLS, ...REVEAL_CALLS, ...SERVING_CALLS, ...REGISTRATION_CALLS, ...OWNER_CALLS },
+  calls: { ...SET_CALLS, ...COMMIT_CALLS, ...REVEAL_CALLS, ...BATCH_CALLS, ...SERVING_CALLS, ...REGISTRATION_CALLS, ...OWNER_CALLS },
   onInitialize: beginBlock,
   validate,
   apis: {
@@ -47,9 +48,12 @@ const SUBTENSOR: Pallet = {
 export function subtensor(options: Partial<Genesis> = {}): Part {
   return {
     types: TYPES,
-    pallets: { SubtensorModule: { index: 7, path: 'pallet_subtensor', storage: STORAGE, calls: CALLS, events: EVENTS, errors: ERRORS, free: FREE } },
+    pallets: {
+      SubtensorModule: { index: 7, path: 'pallet_subtensor', storage: STORAGE, calls: CALLS, events: EVENTS, errors: ERRORS, free: FREE },
+      AdminUtils: ADMIN_PALLET,
+    },
     apis: APIS,
-    code: [SUBTENSOR],
+    code: [SUBTENSOR, ADMIN],
     genesis: (ctx: Context) => genesis(ctx, { ...DEFAULTS, ...options }),
     dev: CONTROLS,
   }

@@ -7,8 +7,10 @@ const TIMELOCKED = 'commit BoundedVec<u8>, reveal_round u64'
 
 const WEIGHT_CALLS = `
   set_weights 0: netuid u16, ${WEIGHTS}
+  batch_set_weights 80: netuids Vec<Compact<u16>>, weights Vec<Vec<(Compact<u16>,Compact<u16>)>>, version_keys Vec<Compact<u64>>
   set_mechanism_weights 119: netuid u16, mecid u8, ${WEIGHTS}
   commit_weights 96: netuid u16, commit_hash H256
+  batch_commit_weights 100: netuids Vec<Compact<u16>>, commit_hashes Vec<H256>
   commit_mechanism_weights 115: netuid u16, mecid u8, commit_hash H256
   reveal_weights 97: netuid u16, ${REVEAL}
   reveal_mechanism_weights 116: netuid u16, mecid u8, ${REVEAL}

@@ -24,6 +24,9 @@ export const EVENTS = `
   WeightsCommitted 85: AccountId, u16, H256
   WeightsRevealed 86: AccountId, u16, H256
   WeightsBatchRevealed 87: AccountId, u16, Vec<H256>
+  BatchWeightsCompleted 88: Vec<Compact<u16>>, AccountId
+  BatchCompletedWithErrors 89
+  BatchWeightItemFailed 90: u16, DispatchError
   CommitRevealPeriodsSet 100: u16, u64
   CommitRevealEnabled 101: u16, bool
   CommitRevealVersionSet 106: u16

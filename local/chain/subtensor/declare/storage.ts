@@ -133,6 +133,7 @@ const MONEY = `
   OwnerHyperparamRateLimit: => u16 = 2
   TxRateLimit: => u64 = 1000
   MinActivityCutoff: => u16 = 360
-  TransactionKeyLastBlock: B AccountId, I u16, I u16 => u64`
+  TransactionKeyLastBlock: B AccountId, I u16, I u16 => u64
+  LastRateLimitedBlock: I RateLimitKey => u64`
 
 export const STORAGE = [NEURONS, SUBNETS, MONEY].join('\n')

@@ -67,6 +67,17 @@ const STATE =
   'last_update/emission Vec<Compact<u64>>, dividends/incentives/consensus/trust/rank Vec<Compact<u16>>, ' +
   'block_at_registration/alpha_stake/tao_stake/total_stake Vec<Compact<u64>>, emission_history Vec<Vec<Compact<u64>>>'
 
+/** What owners may change only so often, in the order of their indices. */
+const HYPERPARAMETER_NAMES = (
+  'Unknown ServingRateLimit MaxDifficulty AdjustmentAlpha MaxWeightLimit ImmunityPeriod MinAllowedWeights Kappa Rho ActivityCutoff ' +
+  'PowRegistrationAllowed MinBurn MaxBurn BondsMovingAverage BondsPenalty CommitRevealEnabled LiquidAlphaEnabled AlphaValues ' +
+  'WeightCommitInterval TransferEnabled AlphaSigmoidSteepness Yuma3Enabled BondsResetEnabled ImmuneNeuronLimit RecycleOrBurn MaxAllowedUids ' +
+  'BurnHalfLife BurnIncreaseMult SubnetEmissionEnabled MinChildkeyTake ActivityCutoffFactorMilli TriggerEpoch'
+)
+  .split(' ')
+  .map((name, index) => `${name} ${index}`)
+  .join(' | ')
+
 export const TYPES = `
   I32F32 = substrate_fixed::FixedI64<Frac=> {bits i64}
   I96F32 = substrate_fixed::FixedI128<Frac=> {bits i128}
@@ -76,6 +87,8 @@ export const TYPES = `
   PrometheusInfo = pallet_subtensor::pallet::PrometheusInfo {block u64, version u32, ip u128, port u16, ip_type u8}
   NeuronCertificate = pallet_subtensor::pallet::NeuronCertificate {public_key BoundedVec<u8>, algorithm u8}
   RecycleOrBurnEnum = pallet_subtensor::pallet::RecycleOrBurnEnum Burn 0 | Recycle 1
+  Hyperparameter = pallet_subtensor::utils::rate_limiting::Hyperparameter ${HYPERPARAMETER_NAMES}
+  RateLimitKey = pallet_subtensor::RateLimitKey<AccountId=AccountId> SetSNOwnerHotkey 0: u16 | OwnerHyperparamUpdate 1: u16, Hyperparameter | NetworkLastRegistered 2 | LastTxBlock 3: AccountId | LastTxBlockChildKeyTake 4: AccountId | LastTxBlockDelegateTake 5: AccountId | AddStakeBurn 6: u16
   SubnetIdentityV3 = pallet_subtensor::pallet::SubnetIdentityV3 {subnet_name/github_repo/subnet_contact/subnet_url/discord/description/logo_url/additional Vec<u8>}
   ChainIdentityV2 = pallet_subtensor::pallet::ChainIdentityV2 {name/url/github_repo/image/discord/description/additional Vec<u8>}
   Metagraph = ${INFO}::metagraph::Metagraph<AccountId=AccountId> {netuid Compact<u16>, ${whole}}

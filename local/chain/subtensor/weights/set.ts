@@ -19,7 +19,7 @@ export function setWeights(ctx: CallContext, call: WeightsCall): void {
 }
 
 /** Refused wherever weights have to be committed first. */
-function setOpenly(ctx: CallContext, call: WeightsCall): void {
+export function setOpenly(ctx: CallContext, call: WeightsCall): void {
   ensure(!get<boolean>(ctx, 'CommitRevealWeightsEnabled', call.netuid), 'CommitRevealEnabled')
   setWeights(ctx, call)
 }
