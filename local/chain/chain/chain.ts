@@ -37,7 +37,9 @@ export class Chain {
   readonly listeners = new Set<ChainListener>()
   readonly #options: ChainOptions
   readonly #runtimes = new Map<number, Runtime>()
+  /** The oldest first, as the next. */
   readonly #byHash = new Map<string, Block>()
+  readonly #withState = new Set<Block>()
   /** The best chain by number. */
   readonly #best = new Map<number, Block>()
   #head: Block
@@ -213,17 +215,21 @@ export class Chain {
 
   #keep(block: Block): void {
     this.#byHash.set(block.hash, block)
+    this.#withState.add(block)
     this.#best.set(block.number, block)
   }
 
   /** Long before the last finalized block there are headers and extrinsics only, and longer before nothing. */
   #prune(finalized: number): void {
-    for (const block of this.#byHash.values()) {
+    for (const block of this.#withState) {
       if (block.number > finalized - STATES_KEPT) break
       block.root = undefined
       block.parent = null
       block.answers.clear()
-      if (block.number > finalized - BLOCKS_KEPT) continue
+      this.#withState.delete(block)
+    }
+    for (const block of this.#byHash.values()) {
+      if (block.number > finalized - BLOCKS_KEPT) break
       this.#byHash.delete(block.hash)
       this.#best.delete(block.number)
     }
