@@ -62,6 +62,8 @@ export async function relay(target: string) {
     /** From here on, what is asked and what is answered goes through these. */
     edits: (change: Partial<typeof edit>) => void Object.assign(edit, change),
     honest: () => void Object.assign(edit, { up: asIs, down: asIs }),
+    /** Says so to whoever is connected, unasked and as it stands. */
+    say: (text: string) => server?.clients.forEach((client) => client.send(text)),
     connections: () => server?.clients.size ?? 0,
     close: down,
   }

@@ -1,9 +1,11 @@
 import type { Log } from '../log.ts'
+import { reason } from '../mistake.ts'
 import type { Clock } from '../ports.ts'
 import type { Codecs } from './codecs.ts'
 import { ChainError } from './errors.ts'
 import { type Limits, slotMs, stallMs } from './limits.ts'
 import { Reader } from './link.ts'
+import { bytes } from './plain.ts'
 import { lost, Rpc, shown } from './rpc.ts'
 import { type Heard, Watch } from './watch.ts'
 
@@ -19,14 +21,14 @@ export async function dial(url: string, o: DialOptions, heard: Heard, signal: Ab
   signal.addEventListener('abort', onAbort, { once: true })
   void rpc.closed.then(() => signal.removeEventListener('abort', onAbort))
   try {
-    const genesis = String(await rpc.call('chain_getBlockHash', [0]))
+    const genesis = await rpc.ask('chain_getBlockHash', [0], bytes)
     if (o.genesis !== null && genesis !== o.genesis) throw wrongChain(url, genesis, o.genesis)
     const reader = await Reader.open(rpc, genesis, o.codecs)
     const limits = { ...o.limits, stallMs: o.limits.stallMs ?? stallMs(o.blockMs ?? slotMs(reader)) }
     await new Watch(reader, limits, o.clock, heard).start()
     return reader
   } catch (error) {
-    rpc.close(error instanceof ChainError ? error : lost(url, 'it could not be asked', error))
+    rpc.close(error instanceof ChainError ? error : lost(url, `it could not be asked (${reason(error)})`, error))
     signal.throwIfAborted()
     throw error
   }

@@ -1,6 +1,7 @@
 import type { Codec, HeaderJson } from './codec.ts'
 import type { Codecs } from './codecs.ts'
 import { ChainError } from './errors.ts'
+import { bytes, count, list, nonsense, orNull, pair, type Reader as Reading, struct, text } from './plain.ts'
 import type { Rpc } from './rpc.ts'
 import type { Block } from './types.ts'
 import type { ItemName, Link, MethodName, Plain } from './wire.ts'
@@ -10,8 +11,11 @@ const PAGE = 1000
 /** Blocks whose runtime and parent are remembered. */
 const REMEMBERED = 256
 
-type ChangeSet = { changes: [key: string, value: string | null][] }
 export type Header = Block & { parent: string }
+
+const changeSets = list(struct((field) => field('changes', list(pair(bytes, orNull(bytes))))))
+const number: Reading<number> = (value, what) => count(Number(bytes(padded(text(value, what)), what)), what)
+const headerJson = struct((field) => ({ number: field('number', number), parent: field('parentHash', bytes) }))
 
 /**
  * Reads over one connection, in plain values. Every reading names the block it is of, so that it is decoded by the runtime which wrote
@@ -33,8 +37,8 @@ export class Reader implements Link {
   }
 
   static async open(rpc: Rpc, genesis: string, codecs: Codecs): Promise<Reader> {
-    const best = String(await rpc.call('chain_getBlockHash'))
-    const reader = new Reader(rpc, genesis, codecs, await codecs.at(rpc, genesis, best))
+    const best = await rpc.ask('chain_getBlockHash', [], bytes)
+    const reader = new Reader(rpc, genesis, codecs, await codecs.at(rpc, best))
     await rpc.subscribe('state_subscribeRuntimeVersion', [], 'state_unsubscribeRuntimeVersion', () => reader.#upgraded())
     return reader
   }
@@ -66,7 +70,7 @@ export class Reader implements Link {
   async read(item: ItemName, keys: unknown[], at: string | undefined): Promise<Plain> {
     const hash = at ?? (await this.best())
     const codec = await this.stateCodec(hash)
-    const stored = (await this.rpc.call('state_getStorage', [codec.storageKey(item, keys), hash])) as string | null
+    const stored = await this.rpc.ask('state_getStorage', [codec.storageKey(item, keys), hash], orNull(bytes))
     return codec.decodeItem(item, stored)
   }
 
@@ -87,7 +91,7 @@ export class Reader implements Link {
     const prefix = codec.storagePrefix(item, keys)
     const found: [Plain[], Plain][] = []
     for (let last: string | null = null; ;) {
-      const page = (await this.rpc.call('state_getKeysPaged', [prefix, PAGE, last, hash])) as string[]
+      const page: string[] = await this.rpc.ask('state_getKeysPaged', [prefix, PAGE, last, hash], list(bytes))
       const stored = await this.#stored(page, hash)
       for (const key of page) found.push([codec.keysOf(item, key).slice(keys.length), codec.decodeItem(item, stored.get(key) ?? null)])
       if (page.length < PAGE) return found
@@ -98,36 +102,37 @@ export class Reader implements Link {
   async call(method: MethodName, args: unknown[], at: string | undefined): Promise<Plain> {
     const hash = at ?? (await this.best())
     const codec = await this.codeCodec(hash)
-    const answer = String(await this.rpc.call('state_call', [method.replace('.', '_'), codec.encodeArguments(method, args), hash]))
+    const answer = await this.rpc.ask('state_call', [method.replace('.', '_'), codec.encodeArguments(method, args), hash], bytes)
     return codec.decodeAnswer(method, answer)
   }
 
   async hashAt(number: number): Promise<string | null> {
-    return (await this.rpc.call('chain_getBlockHash', [number])) as string | null
+    return this.rpc.ask('chain_getBlockHash', [number], orNull(bytes))
   }
 
   async best(): Promise<string> {
-    return String(await this.rpc.call('chain_getBlockHash'))
+    return this.rpc.ask('chain_getBlockHash', [], bytes)
   }
 
   async blockOf(hash: string): Promise<Header> {
     const known = this.#headers.get(hash)
     if (known) return known
-    const json = (await this.rpc.call('chain_getHeader', [hash])) as HeaderJson | null
-    if (!json) throw new ChainError('NoSuchBlock', 'request', `${this.endpoint} does not know the block ${hash}: ask for one of the best chain`, true)
-    return this.#remember({ number: Number(json.number), hash, parent: json.parentHash })
+    const header = await this.rpc.ask('chain_getHeader', [hash], orNull(headerJson))
+    if (!header) throw new ChainError('NoSuchBlock', 'request', `${this.endpoint} does not know the block ${hash}: ask for one of the best chain`, true)
+    return this.#remember({ hash, ...header })
   }
 
   /** A header as it came with a subscription, which leaves its hash out. */
   header(json: HeaderJson): Header {
-    return this.#remember({ number: Number(json.number), hash: this.#current.headerHash(json), parent: json.parentHash })
+    const header = headerJson(json, 'a header')
+    return this.#remember({ hash: this.#current.headerHash(json), ...header })
   }
 
   /** The runtime that runs on top of a block: it answers calls, and takes the next transactions. */
   codeCodec(hash: string): Promise<Codec> {
     const known = this.#codeAt.get(hash)
     if (known) return known
-    const made = this.#codecs.at(this.rpc, this.genesis, hash)
+    const made = this.#codecs.at(this.rpc, hash)
     bounded(this.#codeAt, hash, made)
     made.catch(() => this.#codeAt.delete(hash))
     return made
@@ -140,12 +145,14 @@ export class Reader implements Link {
     return this.codeCodec(parent)
   }
 
-  async #stored(keys: string[], hash: string): Promise<Map<string, string>> {
-    const stored = new Map<string, string>()
+  /** A key that is left out of an answer is not one without a value. */
+  async #stored(keys: string[], hash: string): Promise<Map<string, string | null>> {
+    const stored = new Map<string, string | null>()
     for (let i = 0; i < keys.length; i += PAGE) {
-      const sets = (await this.rpc.call('state_queryStorageAt', [keys.slice(i, i + PAGE), hash])) as ChangeSet[]
-      for (const [key, value] of sets.flatMap(({ changes }) => changes)) if (value !== null) stored.set(key, value)
+      const sets = await this.rpc.ask('state_queryStorageAt', [keys.slice(i, i + PAGE), hash], changeSets)
+      for (const [key, value] of sets.flat()) stored.set(key, value)
     }
+    for (const key of keys) if (!stored.has(key)) throw nonsense('the answer to state_queryStorageAt', 'leaves out what was asked for')
     return stored
   }
 
@@ -159,6 +166,11 @@ export class Reader implements Link {
     const newest = async () => (this.#current = await this.codeCodec(await this.best()))
     newest().catch(() => undefined)
   }
+}
+
+/** Whole bytes, of a number in hex. */
+function padded(hex: string): string {
+  return hex.length % 2 === 0 ? hex : hex.replace(/^0x/, '0x0')
 }
 
 function bounded<T>(map: Map<string, T>, key: string, value: T): void {

@@ -32,6 +32,13 @@ export const text: Reader<string> = (value, what) => {
   return value
 }
 
+/** 0x and whole bytes in hex: a hash, a stored value, a key. */
+export const bytes: Reader<string> = (value, what) => {
+  const said = text(value, what)
+  if (!/^0x([0-9a-f]{2})*$/i.test(said)) throw nonsense(what, 'is not in hex')
+  return said
+}
+
 export const flag: Reader<boolean> = (value, what) => {
   if (typeof value !== 'boolean') throw nonsense(what, 'is neither true nor false')
   return value

@@ -1,6 +1,8 @@
 import { WebSocket } from 'ws'
 import { reason } from '../mistake.ts'
 import { ChainError, refused, type RpcFailure } from './errors.ts'
+import type { Reader } from './plain.ts'
+import type { Plain } from './wire.ts'
 
 /** Answers grow with the subnet: the metagraph of 4,096 uids is about 2 MB of hex. */
 const MAX_ANSWER_BYTES = 64 << 20
@@ -34,7 +36,7 @@ export class Rpc {
     const { promise, resolve } = Promise.withResolvers<ChainError>()
     this.closed = promise
     this.#tellClosed = resolve
-    socket.on('message', (data: Buffer) => this.#message(data.toString('utf8')))
+    socket.on('message', (data: Buffer) => this.#hear(data.toString('utf8')))
     socket.on('error', (error) => this.close(lost(url, reason(error), error)))
     socket.on('close', (code) => this.close(lost(url, `it closed the connection (${code})`)))
   }
@@ -84,6 +86,11 @@ export class Rpc {
     })
   }
 
+  /** The same, once it is what it should be. Rejects also with `Unexpected`. */
+  async ask<T>(method: string, params: unknown[], of: Reader<T>): Promise<T> {
+    return of((await this.call(method, params)) as Plain, `the answer to ${method}`)
+  }
+
   /** Hears notifications until the function it resolves with is called, or the connection ends. */
   async subscribe(method: string, params: unknown[], unsubscribe: string, heard: (result: unknown) => void): Promise<() => void> {
     const id = String(await this.call(method, params))
@@ -112,13 +119,16 @@ export class Rpc {
     this.#tellClosed(error)
   }
 
-  #message(text: string): void {
-    let message: Message
+  /** Whatever it is: what cannot be made sense of ends the connection, not the process. */
+  #hear(text: string): void {
     try {
-      message = JSON.parse(text) as Message
+      this.#message(JSON.parse(text) as Message)
     } catch (error) {
-      return this.close(lost(this.name, 'it sent something that is not JSON', error))
+      this.close(error instanceof ChainError ? error : lost(this.name, `it sent something that makes no sense (${reason(error)})`, error))
     }
+  }
+
+  #message(message: Message): void {
     if (message.params?.subscription !== undefined) return this.#notification(String(message.params.subscription), message.params.result)
     const waiting = this.#waiting.get(Number(message.id))
     if (!waiting) return

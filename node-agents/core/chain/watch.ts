@@ -71,8 +71,8 @@ export class Watch {
     clearTimeout(this.#pulse)
   }
 
-  #leave(why: ChainError): void {
-    this.#reader.rpc.close(why)
+  #leave(why: unknown): void {
+    this.#reader.rpc.close(why instanceof ChainError ? why : lies(this.#reader.endpoint, `its blocks cannot be read (${reason(why)})`))
   }
 
   /** A new head is the sign of life that counts. */
@@ -87,7 +87,7 @@ export class Watch {
       this.#reader.rpc.call('system_health', [], this.#limits.pulseLateMs).then(
         () => this.#beat(),
         // Refusing to tell is an answer.
-        (error: unknown) => (error instanceof ChainError && error.kind === 'request' ? this.#beat() : this.#leave(error as ChainError)),
+        (error: unknown) => (error instanceof ChainError && error.kind === 'request' ? this.#beat() : this.#leave(error)),
       )
     }, this.#limits.pulseMs)
   }
@@ -108,7 +108,7 @@ export class Watch {
         this.#believe(head, await this.#check(head))
       }
     } catch (error) {
-      this.#leave(error instanceof ChainError ? error : lies(this.#reader.endpoint, `its best block cannot be read (${reason(error)})`))
+      this.#leave(error)
     }
     this.#working = false
   }
@@ -149,7 +149,7 @@ export class Watch {
 
   #newFinalized(json: HeaderJson): void {
     const block = this.#reader.header(json)
-    this.#finality = this.#finality.then(() => this.#believeFinalized(block)).catch((error: unknown) => this.#leave(error as ChainError))
+    this.#finality = this.#finality.then(() => this.#believeFinalized(block)).catch((error: unknown) => this.#leave(error))
   }
 
   async #believeFinalized(block: Block): Promise<void> {
