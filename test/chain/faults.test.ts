@@ -201,6 +201,29 @@ describe('a transaction whose connection dies', () => {
     expect((await sending).block.number).toBe(number)
   })
 
+  test('is not sent a second time when the search for it is cut short', async () => {
+    const { chain, control, first } = await behind(1, { callMs: 500 }, 'manual')
+    const sending = chain.serveAxon(Alice, here)
+    let took = false
+    first.edits({ down: (message, asked) => ((took ||= asked === 'author_extrinsicUpdate'), message) })
+    await until('the pool has it', () => took)
+    await first.down()
+    const { number } = await control.advance()
+    await control.advance(4)
+    let searched = 0
+    const submitted: Message[] = []
+    first.edits({
+      up: (message) => {
+        if (message.method === 'author_submitAndWatchExtrinsic') submitted.push(message)
+        return message
+      },
+      down: (message, asked) => (asked === 'chain_getBlock' && ++searched === 3 ? null : message),
+    })
+    await first.up()
+    expect((await sending).block.number).toBe(number)
+    expect(submitted).toEqual([])
+  })
+
   test('and that the chain no longer wants is refused by name', async () => {
     const { chain, control, first } = await behind(1, {}, 'manual')
     await control.deregister(NETUID, Alice.address)

@@ -4,6 +4,7 @@ import type { Hotkey } from '../hotkey.ts'
 import type { Signed } from './codec.ts'
 import { ChainError } from './errors.ts'
 import type { Reader } from './link.ts'
+import { bytes, count, list, orNull, struct } from './plain.ts'
 import type { RuntimeCall } from './wire.ts'
 
 /** Blocks in which a transaction may still be taken; a power of two. 13 minutes of 12-second blocks. */
@@ -19,8 +20,8 @@ export type Fate = { in: string; finalized: boolean } | { out: 'invalid' | 'drop
 export async function signed(reader: Reader, by: Hotkey, call: RuntimeCall, leastNonce: number): Promise<Sent> {
   const [best, finalized, next] = await Promise.all([
     reader.best(),
-    reader.rpc.call('chain_getFinalizedHead').then(String),
-    reader.rpc.call('system_accountNextIndex', [by.address]).then(Number),
+    reader.rpc.ask('chain_getFinalizedHead', [], bytes),
+    reader.rpc.ask('system_accountNextIndex', [by.address], count),
   ])
   const [codec, head, final] = await Promise.all([reader.codeCodec(best), reader.blockOf(best), reader.blockOf(finalized)])
   // Bound to a block that cannot be replaced any more, unless finality is far behind.
@@ -92,25 +93,39 @@ export class Entered {
   }
 }
 
-/** The block of the best chain that holds it, looking back from the best one to where it began; null: in none of them. */
+/** The block of the best chain that holds it, looking back from the best one to where it began; null: in none of them. @param seen blocks that, with all below them, need not be looked at again */
 export async function find(reader: Reader, sent: Sent, seen: Set<string>): Promise<string | null> {
+  const walked: string[] = []
   for (let hash = await reader.best(); ;) {
     const header = await reader.blockOf(hash)
-    if (header.number <= sent.birth || seen.has(hash)) return null
+    if (header.number <= sent.birth || seen.has(hash)) break
     if ((await extrinsicsOf(reader, hash)).includes(sent.hex)) return hash
-    seen.add(hash)
+    walked.push(hash)
     hash = header.parent
   }
+  // Only now that nothing below them is left: who walks by here again turns back at the first of them.
+  for (const hash of walked) seen.add(hash)
+  return null
 }
 
+const body = struct((field) =>
+  field(
+    'block',
+    struct((block) => block('extrinsics', list(bytes))),
+  ),
+)
+
 export async function extrinsicsOf(reader: Reader, hash: string): Promise<string[]> {
-  const answer = (await reader.rpc.call('chain_getBlock', [hash])) as { block: { extrinsics: string[] } } | null
+  const answer = await reader.rpc.ask('chain_getBlock', [hash], orNull(body))
   if (!answer) throw new ChainError('NoSuchBlock', 'request', `${reader.endpoint} does not know the block ${hash}: try another endpoint`, true)
-  return answer.block.extrinsics
+  return answer
 }
 
 /** Whether a block of any number can no longer be replaced. */
 export async function isFinal(reader: Reader, hash: string): Promise<boolean> {
-  const [{ number }, final] = await Promise.all([reader.blockOf(hash), reader.rpc.call('chain_getFinalizedHead').then((head) => reader.blockOf(String(head)))])
+  const [{ number }, final] = await Promise.all([
+    reader.blockOf(hash),
+    reader.rpc.ask('chain_getFinalizedHead', [], bytes).then((head) => reader.blockOf(head)),
+  ])
   return number <= final.number && (await reader.hashAt(number)) === hash
 }

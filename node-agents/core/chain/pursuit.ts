@@ -3,12 +3,18 @@ import type { Connection } from './connection.ts'
 import { ChainError, dispatched } from './errors.ts'
 import type { Reader } from './link.ts'
 import { Entered, extrinsicsOf, find, isFinal, type Sent } from './pool.ts'
+import { bytes, orNull } from './plain.ts'
 import type { Included, Plain } from './wire.ts'
 
 /** How often a pool may let go of the same bytes. */
 const MOST_DROPS = 4
-/** The pool has it, or another of the same nonce: one of the two will come into a block. */
-const WAITS = new Set(['AlreadyImported', 'PriorityTooLow'])
+/**
+ * The pool has it, or another of the same nonce: one of the two will come into a block. Or this pool has no room for it, or trouble of its
+ * own, which tells nothing of the pools that may have it.
+ */
+const WAITS = new Set(['AlreadyImported', 'PriorityTooLow', 'ImmediatelyDropped', 'ExhaustsResources', 'ClientError', 'VerificationError', 'InvalidBlockId'])
+/** Nothing would be found by looking again. */
+const UNKNOWN = 'Unknown'
 /** Between looks at the chain for something that no subscription tells. */
 const LOOK_MS = 1000
 
@@ -41,7 +47,7 @@ export class Pursuit {
         if (done) return done
         entered = await this.#again(await this.#connection.reader(this.#left()))
       } catch (error) {
-        if (!(error instanceof ChainError) || error.kind !== 'connection') throw error
+        if (!(error instanceof ChainError) || isAnswer(error)) throw error
         entered = null
       }
       if (this.#left() <= 0) throw this.#unknown()
@@ -58,8 +64,9 @@ export class Pursuit {
     const fate = await entered.fate(this.#left())
     if (typeof fate === 'object' && 'in' in fate) return this.#outcome(entered.reader, fate.in, fate.finalized)
     if (typeof fate === 'object' && ++this.#drops > MOST_DROPS) {
-      const text = `The pool took ${this.#sent.call} and let go of it (${fate.out}) ${this.#drops} times, and it is in no block. The chain is busy: try later`
-      throw new ChainError('Dropped', 'pool', text, true)
+      const { call, death } = this.#sent
+      const text = `The pool took ${call} and let go of it (${fate.out}) ${this.#drops} times: the chain is busy. Others may bring it into a block until block ${death}: read back what it should have changed before doing it again`
+      throw new ChainError('Dropped', 'pool', text, false)
     }
     return this.#looked(await this.#connection.reader(this.#left()))
   }
@@ -102,7 +109,7 @@ export class Pursuit {
     try {
       const index = (await extrinsicsOf(reader, block)).indexOf(this.#sent.hex)
       const codec = await reader.stateCodec(block)
-      const stored = (await reader.rpc.call('state_getStorage', [codec.storageKey('System.Events', []), block])) as string | null
+      const stored = await reader.rpc.ask('state_getStorage', [codec.storageKey('System.Events', []), block], orNull(bytes))
       return { codec, own: codec.events(stored).filter(({ extrinsic }) => extrinsic === index) }
     } catch (error) {
       throw error instanceof ChainError && error.kind === 'connection' ? error : this.#unknown(error)
@@ -110,11 +117,15 @@ export class Pursuit {
   }
 
   #unknown(cause?: unknown): ChainError {
-    const { call, hash } = this.#sent
-    const text = `Nobody could tell whether ${call} (${hash}) was done: the chain was away, or its block cannot be read. Read back what it should have changed before doing it again`
-    // Of another kind than a lost connection: nothing would be found by looking again.
-    return new ChainError('Unknown', 'request', text, false, cause)
+    const { call, hash, death } = this.#sent
+    const text = `Nobody could tell whether ${call} (${hash}) was done: the chain was away, or its block cannot be read. It may still come into a block until block ${death}. Read back what it should have changed before doing it again`
+    return new ChainError(UNKNOWN, 'request', text, false, cause)
   }
+}
+
+/** Whether it says what became of the transaction. That an endpoint cannot be reached, or cannot tell of a block, says nothing. */
+function isAnswer({ kind, code }: ChainError): boolean {
+  return kind === 'pool' || kind === 'dispatch' || code === UNKNOWN
 }
 
 /** Of the event System.ExtrinsicFailed. */

@@ -3,7 +3,7 @@ import type { Clock } from '../ports.ts'
 import type { Connection } from './connection.ts'
 import { ChainError } from './errors.ts'
 import type { Limits } from './limits.ts'
-import { Entered, type Sent, signed } from './pool.ts'
+import { Entered, find, type Sent, signed } from './pool.ts'
 import { Pursuit } from './pursuit.ts'
 import { Queue } from './queue.ts'
 import type { Included, RuntimeCall } from './wire.ts'
@@ -40,10 +40,12 @@ export class Sender {
   async send(by: Hotkey, call: RuntimeCall, until: Until): Promise<Included> {
     const deadline = this.#clock.monotonicMs() + this.#limits.submitMs
     let leastNonce = 0
+    let before: Sent | null = null
     for (let left = TRIES; ; left--) {
       try {
-        const { sent, watch } = await this.#queue.run(by.address, () => this.#submit(by, call, until, leastNonce))
+        const { sent, watch } = await this.#queue.run(by.address, () => this.#submit(by, call, until, leastNonce, before))
         leastNonce = 0
+        before = sent
         return await new Pursuit(this.#connection, this.#clock, sent, until, deadline).run(watch)
       } catch (error) {
         const taken = error instanceof NonceTaken
@@ -55,9 +57,11 @@ export class Sender {
   }
 
   /** Signs and gives it to the pool. `watch` null: the pool has it already, or went out of reach before it could say so. */
-  async #submit(by: Hotkey, call: RuntimeCall, until: Until, leastNonce: number): Promise<Submitted> {
+  async #submit(by: Hotkey, call: RuntimeCall, until: Until, leastNonce: number, before: Sent | null): Promise<Submitted> {
     const reader = await this.#connection.reader()
     const sent = await signed(reader, by, call, leastNonce)
+    // The nonce is the next one also when a block has taken the first signature since the pool refused it.
+    if (before && (await find(reader, before, new Set()))) return { sent: before, watch: null }
     try {
       return { sent, watch: await Entered.submit(reader, sent.hex, until) }
     } catch (error) {
