@@ -1,4 +1,5 @@
-import { expandMetadata, Metadata, TypeRegistry } from '@polkadot/types'
+import { createRequire } from 'node:module'
+import type * as Sdk from '@polkadot/types'
 import type { FunctionMetadataLatest, PalletConstantMetadataLatest, Si1Field, StorageEntryMetadataLatest } from '@polkadot/types/interfaces'
 import type { AnyTuple, Codec as Value, IMethod } from '@polkadot/types/types'
 import { Decoder, type Described } from './decode.ts'
@@ -9,6 +10,9 @@ import type { Plain } from './wire.ts'
  * The SDK, and the only file that knows it: bytes to plain values and back, by the metadata of one runtime version. Everything is found
  * by its name there. Without the SDK's own connection: after a runtime upgrade that one loses the runtime APIs, prints, and knows no deadlines.
  */
+
+// Required, not imported: hundreds of modules resolved one by one would hold everything else up for a second.
+const { expandMetadata, Metadata, TypeRegistry } = createRequire(import.meta.url)('@polkadot/types') as typeof Sdk
 
 export type RuntimeVersion = { specVersion: number; transactionVersion: number }
 export type HeaderJson = { number: string; parentHash: string }
@@ -235,7 +239,7 @@ function tagged(value: Plain): { type: string; value: Plain } {
 }
 
 /** A type of the metadata, free of the SDK. */
-function describe(registry: TypeRegistry, id: number): Described {
+function describe(registry: Sdk.TypeRegistry, id: number): Described {
   const { path, def } = registry.lookup.getSiType(id as never)
   const name = path.map(String).join('::')
   const fieldsOf = (fields: Iterable<Si1Field>) => [...fields].map((f) => ({ name: f.name.isSome ? f.name.unwrap().toString() : null, type: Number(f.type) }))
