@@ -27,6 +27,35 @@ test.each([
   await gone()
 })
 
+test('one that answers every question, each of them late, is left', async () => {
+  const node = await ownChain()
+  const slow = await relay(node.url)
+  onTestFinished(() => slow.close())
+  const held: string[] = []
+  slow.edits({ down: (message) => (held.push(JSON.stringify(message)), null) })
+  const timer = setInterval(() => slow.say(held.shift() ?? '[]'), 600)
+  onTestFinished(() => clearInterval(timer))
+  const chain = agentOn([slow.url], { callMs: 1000, dialMs: 1500 })
+  await until('that it is said', () => /not ready within 1.5 s/.test(chain.status().trouble ?? ''))
+})
+
+test('blocks that one made up and finalized do not silence the others for good', async () => {
+  const [ahead, node] = [await ownChain(), await ownChain()]
+  await ahead.control.advance(100)
+  await node.control.advance(3)
+  const liar = await relay(ahead.url)
+  onTestFinished(() => liar.close())
+  const chain = agentOn([liar.url, node.url])
+  await until('what the first made up', () => chain.status().finalized?.number === 100)
+  const told: number[] = []
+  chain.onFinalized(({ number }) => told.push(number))
+  await liar.down()
+  await until('the other endpoint', () => chain.status().endpoint === node.url)
+  await node.control.advance()
+  await until('what is final there', () => told.includes(4))
+  expect(chain.status().finalized?.number).toBe(4)
+})
+
 test.each(['chain_newHead', 'chain_finalizedHead'])('an empty %s: the endpoint is left', async (method) => {
   const { first, control, gone } = await twoDoors()
   first.edits({ down: (message, asked) => (asked === method ? { ...message, params: { ...(message.params as object), result: null } } : message) })

@@ -8,7 +8,7 @@ import type { Chain } from '../../node-agents/core/ports.ts'
 
 export const NETUID = 27
 /** Limits for tests: what is dead is noticed at once, and the machine may be slow. */
-export const QUICK: Partial<Limits> = { connectMs: 5000, callMs: 5000, waitMs: 10_000, stallMs: 60_000, backoffMs: [10, 50], lastedMs: 60_000 }
+export const QUICK: Partial<Limits> = { connectMs: 5000, dialMs: 20_000, callMs: 5000, waitMs: 10_000, stallMs: 60_000, backoffMs: [10, 50], lastedMs: 60_000 }
 
 /** A subnet of its own that takes weights in the open, gone when the test is. */
 export async function ownChain(options: Partial<StartOptions> = {}): Promise<RunningChain> {

@@ -20,6 +20,9 @@ export type ConnectionOptions = {
   clock: Clock
   log: Log
 }
+/** A final block may lag behind by so many times what a best one may. */
+const LAG = 2
+
 type Listener = (block: Block) => void
 
 /** Keeps one connection to one of several endpoints, and goes on to the next when it ends. Never gives up. */
@@ -164,9 +167,11 @@ export class Connection {
     this.#tell(this.#onHead, this.#head)
   }
 
-  /** An endpoint may be a little behind the last one: what was told is not told again. */
+  /** An endpoint may be a little behind the last one: what was told is not told again. Far behind it, the last one made its blocks up. */
   #newFinalized(block: Block): void {
-    if (this.#finalized && block.number <= this.#finalized.number) return
+    const behind = this.#finalized ? this.#finalized.number - block.number : -1
+    if (behind >= 0 && behind <= (LAG * this.#o.limits.behindMs) / this.blockMs()) return
+    if (behind > 0) this.#o.log.error({ block: block.number, before: this.#finalized?.number }, 'finality has gone back: an endpoint before this one lied')
     this.#finalized = block
     this.#tell(this.#onFinalized, block)
   }

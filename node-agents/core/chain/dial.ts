@@ -18,6 +18,8 @@ export type DialOptions = { genesis: string | null; codecs: Codecs; limits: Limi
 export async function dial(url: string, o: DialOptions, heard: Heard, signal: AbortSignal): Promise<Reader> {
   const rpc = await Rpc.open(url, o.limits, signal)
   const onAbort = () => rpc.close(lost(url, 'told to stop'))
+  // One that answers each question just in time would never be found out.
+  const timer = setTimeout(() => rpc.close(lost(url, `it was not ready within ${o.limits.dialMs / 1000} s`)), o.limits.dialMs)
   signal.addEventListener('abort', onAbort, { once: true })
   void rpc.closed.then(() => signal.removeEventListener('abort', onAbort))
   try {
@@ -31,6 +33,8 @@ export async function dial(url: string, o: DialOptions, heard: Heard, signal: Ab
     rpc.close(error instanceof ChainError ? error : lost(url, `it could not be asked (${reason(error)})`, error))
     signal.throwIfAborted()
     throw error
+  } finally {
+    clearTimeout(timer)
   }
 }
 

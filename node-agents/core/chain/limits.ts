@@ -3,6 +3,8 @@ import type { Link } from './wire.ts'
 /** How long what may take, in ms, and what an endpoint may do before it is left. */
 export type Limits = {
   connectMs: number
+  /** From the first question to an endpoint that is asked out and may be used. */
+  dialMs: number
   /** One question to the endpoint. */
   callMs: number
   /** What asks while no endpoint answers waits so long for one. */
@@ -33,6 +35,7 @@ const MOST_STALL_MS = 29_000
 export const DEFAULTS: Limits = {
   stallMs: null,
   connectMs: 10_000,
+  dialMs: 20_000,
   callMs: 20_000,
   waitMs: 15_000,
   pulseMs: 8000,
