@@ -12,6 +12,7 @@ const HELP = `node local/chain/main.ts [options]: a development chain, until tol
   --tempo N             blocks from epoch to epoch (default 360)
   --max-uids N          places on the subnet (default 256)
   --commit-reveal on|off   whether weights must be committed first (default on)
+  --register on|off        whether //Alice to //Ferdie are neurons from the start, uids 1 to 6 (default on); they have money anyway
 `
 
 /** Started over IPC it stops with its parent, so that no orphan keeps the port. */
@@ -23,6 +24,7 @@ const FLAGS = {
   tempo: { type: 'string' },
   'max-uids': { type: 'string' },
   'commit-reveal': { type: 'string', default: 'on' },
+  register: { type: 'string', default: 'on' },
   help: { type: 'boolean', default: false },
 } as const
 
@@ -54,17 +56,22 @@ async function run(values: Flags): Promise<void> {
 type Flags = { [name in keyof typeof FLAGS]?: string | boolean }
 
 function options(values: Flags): StartOptions {
-  const { 'block-ms': pace, 'commit-reveal': commitReveal } = values
-  if (commitReveal !== 'on' && commitReveal !== 'off') throw new Mistake('--commit-reveal is on or off')
+  const { 'block-ms': pace } = values
   return {
     port: whole('port', values.port, 0, 65_535),
     blockMs: pace === 'manual' || pace === 'instant' ? pace : whole('block-ms', pace, 10, 600_000),
-    commitReveal: commitReveal === 'on',
+    commitReveal: isOn('commit-reveal', values['commit-reveal']),
+    registered: isOn('register', values.register),
     ...(values.state !== undefined && { stateFile: String(values.state) }),
     ...(values.netuid !== undefined && { netuid: whole('netuid', values.netuid, 1, 4095) }),
     ...(values.tempo !== undefined && { tempo: whole('tempo', values.tempo, 0, 50_400) }),
     ...(values['max-uids'] !== undefined && { maxUids: whole('max-uids', values['max-uids'], 1, 4096) }),
   }
+}
+
+function isOn(flag: string, value: string | boolean | undefined): boolean {
+  if (value !== 'on' && value !== 'off') throw new Mistake(`--${flag} is on or off, not ${String(value)}`)
+  return value === 'on'
 }
 
 function whole(flag: string, value: string | boolean | undefined, least: number, most: number): number {

@@ -94,7 +94,7 @@ export class Stack {
     const [kept, hint] = [state.path('chain.json'), `Or remove ${state.folder} to begin anew`]
     if (!existsSync(kept) && existsSync(state.path('validator', 'state', 'validator.json')))
       throw new Mistake(`${kept} is gone, and what else is in ${state.folder} follows that chain: put it back. ${hint}`)
-    const args = ['--state', kept, '--block-ms', '1000']
+    const args = ['--state', kept, '--block-ms', '1000', '--register', 'off']
     this.chainUrl = await this.#server({ name: 'chain', script: 'local/chain/main.ts', args, hint })
   }
 

@@ -28,7 +28,7 @@ const HOTKEY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY'
 
 /** A development chain in a process of its own, and a connection to it. */
 async function start(blockMs: string): Promise<{ url: string; control: ChainControl; close(): Promise<unknown> }> {
-  const program = new Program('local/chain/main.ts', ['--block-ms', blockMs, '--max-uids', '4096'])
+  const program = new Program('local/chain/main.ts', ['--block-ms', blockMs, '--max-uids', '4096', '--register', 'off'])
   const line = await until('the chain to listen', () => program.out.split('\n')[0], 30_000)
   const { url } = JSON.parse(line) as { url: string }
   const close = () => {

@@ -2,7 +2,9 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { ChainControl } from '../../local/chain/control.ts'
 import { startChain } from '../../local/chain/start.ts'
+import { ACCOUNTS } from '../../local/chain/subtensor/genesis.ts'
 import { query } from '../support/polkadot.ts'
 import { Program, run } from '../support/process.ts'
 import { raw } from './devchain.contract.ts'
@@ -83,6 +85,7 @@ describe('the development chain as a program', () => {
   test('says where it listens, and ends when told to', async () => {
     const program = started(['--block-ms', 'manual', '--state', join(folder, 'program')])
     const { url } = JSON.parse(await until('the URL', () => program.out.split('\n')[0])) as { url: string }
+    expect(await new ChainControl(url).get('SubtensorModule.Uids', 27, ACCOUNTS['//Ferdie'])).toBe(6)
     expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+$/)
     const taken = await run('local/chain/main.ts', ['--block-ms', 'manual', '--port', new URL(url).port])
     expect(taken).toMatchObject({ code: 2, err: expect.stringContaining('--port') })
@@ -121,6 +124,7 @@ describe('the development chain as a program', () => {
     [['--block-ms', 'soon'], '--block-ms'],
     [['--netuid', '0'], '--netuid'],
     [['--commit-reveal', 'maybe'], '--commit-reveal'],
+    [['--register', 'perhaps'], '--register'],
     [['--colour', 'red'], '--colour'],
   ])('refuses %j', async (args, named) => {
     expect(await run('local/chain/main.ts', args)).toMatchObject({ code: 2, err: expect.stringContaining(named) })

@@ -30,10 +30,12 @@ export type Genesis = {
   /** Rao of stake below which nobody may weigh. Default 0, as a new chain has it. */
   stakeThreshold: bigint
   maxUids: number
+  /** The development accounts are neurons too, in their order from uid 1 on, each its own coldkey. Default false: nobody but the owner is. */
+  registered: boolean
 }
 
 /** Root and one subnet, of whom //Owner is owner and uid 0, and rich development accounts. Source of the values: spec 425, init_new_network. */
-export function genesis(ctx: Context, { netuid, tempo, commitReveal, stakeThreshold, maxUids }: Genesis): void {
+export function genesis(ctx: Context, { netuid, tempo, commitReveal, stakeThreshold, maxUids, registered }: Genesis): void {
   for (const account of Object.values(ACCOUNTS)) pay(ctx, account, EACH)
   put(ctx, 'StakeThreshold', [], stakeThreshold)
   put(ctx, 'TotalNetworks', [], 2)
@@ -52,8 +54,11 @@ export function genesis(ctx: Context, { netuid, tempo, commitReveal, stakeThresh
   put(ctx, 'CommitRevealWeightsEnabled', [netuid], commitReveal)
   put(ctx, 'SubnetOwner', [netuid], ACCOUNTS['//Owner'])
   put(ctx, 'SubnetOwnerHotkey', [netuid], ACCOUNTS['//Owner'])
-  associate(ctx, ACCOUNTS['//Owner'], ACCOUNTS['//Owner'])
-  appendNeuron(ctx, netuid, ACCOUNTS['//Owner'])
+  const { '//Owner': owner, ...others } = ACCOUNTS
+  for (const account of [owner, ...(registered ? Object.values(others) : [])].slice(0, maxUids)) {
+    associate(ctx, account, account)
+    appendNeuron(ctx, netuid, account)
+  }
 }
 
 function addRoot(ctx: Context): void {

@@ -21,7 +21,7 @@ import { COMMIT_CALLS } from './weights/commit.ts'
 import { REVEAL_CALLS } from './weights/reveal.ts'
 import { SET_CALLS } from './weights/set.ts'
 
-const DEFAULTS: Genesis = { netuid: 27, tempo: 360, commitReveal: true, stakeThreshold: 0n, maxUids: 256 }
+const DEFAULTS: Genesis = { netuid: 27, tempo: 360, commitReveal: true, stakeThreshold: 0n, maxUids: 256, registered: false }
 
 const SUBTENSOR: Pallet = {
   name: 'SubtensorModule',
