@@ -3,7 +3,7 @@ import { makeCtx, newTrace, type Ctx } from './ctx.ts'
 import type { Env } from './env.ts'
 import { Heard, type Order, type Ordered } from './hub/heard.ts'
 import { look, type Sockets } from './hub/look.ts'
-import { AGENT_REQUESTS_PER_MINUTE, Rate, TAKEOVERS_PER_MINUTE } from './hub/rate.ts'
+import { Rate, TAKEOVERS_PER_MINUTE } from './hub/rate.ts'
 import type { Seen } from './store/liveness.ts'
 import { advance } from './verbs/advance.ts'
 
@@ -36,10 +36,10 @@ export class Hub extends DurableObject<Env> {
     this.#heard = new Heard(state.storage.sql)
   }
 
-  /** Takes a signed request: its nonce is new and kept. Call only after the signature held. */
-  admit(hotkey: string, nonce: string): Admission {
+  /** Takes a signed request: its nonce is new and kept. Call only after the signature held. @param perMinute how many such requests it may make */
+  admit(hotkey: string, nonce: string, perMinute: number): Admission {
     const now = Date.now()
-    const waitS = this.#rate.count(hotkey, AGENT_REQUESTS_PER_MINUTE, now)
+    const waitS = this.#rate.count(`${perMinute} ${hotkey}`, perMinute, now)
     if (waitS > 0) return { replayed: false, waitS }
     this.ctx.storage.sql.exec('DELETE FROM nonces WHERE at < ?', now - NONCE_KEPT_MS)
     const fresh = this.ctx.storage.sql.exec('INSERT OR IGNORE INTO nonces VALUES (?, ?, ?)', hotkey, nonce, now).rowsWritten > 0

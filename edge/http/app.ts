@@ -10,12 +10,15 @@ export type Vars = { ctx: Ctx; trace: string; caller: Caller; hotkey: string }
 export type Http = { Bindings: Env; Variables: Vars }
 export type HttpContext = Context<Http>
 
+/** A small body may be wrong in tens of thousands of places. */
+const NAMED = 50
+
 /** A router whose validation failures are `invalid_request` problems naming each field. */
 export function router() {
   return new OpenAPIHono<Http>({
     defaultHook: (result) => {
       if (result.success) return
-      throw new Problem('invalid_request', undefined, { errors: result.error.issues.map(fieldError) })
+      throw new Problem('invalid_request', undefined, { errors: result.error.issues.slice(0, NAMED).map(fieldError) })
     },
   })
 }

@@ -3,7 +3,7 @@ import { verifyRequest } from '../../schema/btauth.ts'
 import { Problem } from '../../schema/problem.ts'
 import type { Role } from '../../schema/miner.ts'
 import { type Ctx, reached } from '../ctx.ts'
-import { AGENT_REQUESTS_PER_MINUTE } from '../hub/rate.ts'
+import { AGENT_REQUESTS_PER_MINUTE, SNAPSHOTS_PER_MINUTE } from '../hub/rate.ts'
 import { roleOf } from '../verbs/admit.ts'
 import type { Http } from './app.ts'
 
@@ -11,7 +11,7 @@ import type { Http } from './app.ts'
  * Lets in a hotkey that signed exactly this request, once, and may make it. The signature is over the bytes received;
  * the nonce is kept only after it held, so that nobody can burn another's nonces. @param may throws for whom it is not
  */
-function signedBy(may: (ctx: Ctx, hotkey: string) => Promise<void> | void) {
+function signedBy(perMinute: number, may: (ctx: Ctx, hotkey: string) => Promise<void> | void) {
   return createMiddleware<Http>(async (c, next) => {
     const ctx = c.get('ctx')
     const url = new URL(c.req.url)
@@ -22,8 +22,8 @@ function signedBy(may: (ctx: Ctx, hotkey: string) => Promise<void> | void) {
     const { hotkey, nonce } = verified
     await may(ctx, hotkey)
     // Last, so that strangers cannot fill the Hub with nonces of keys they just made up.
-    const { replayed, waitS } = await reached(ctx.hub(hotkey).admit(hotkey, nonce))
-    if (waitS > 0) throw new Problem('rate_limited', `a hotkey may make ${AGENT_REQUESTS_PER_MINUTE} requests a minute`, { retry_after_s: waitS })
+    const { replayed, waitS } = await reached(ctx.hub(hotkey).admit(hotkey, nonce, perMinute))
+    if (waitS > 0) throw new Problem('rate_limited', `a hotkey may make ${perMinute} such requests a minute`, { retry_after_s: waitS })
     if (replayed) throw new Problem('replayed')
     c.set('hotkey', hotkey)
     await next()
@@ -32,7 +32,7 @@ function signedBy(may: (ctx: Ctx, hotkey: string) => Promise<void> | void) {
 
 /** For a hotkey with this role. */
 export function signed(role: Role) {
-  return signedBy(async (ctx, hotkey) => {
+  return signedBy(AGENT_REQUESTS_PER_MINUTE, async (ctx, hotkey) => {
     const actual = await roleOf(ctx, hotkey)
     if (actual === null) throw new Problem('not_admitted', `${hotkey} is not admitted; ${admission(ctx, hotkey, role)}`)
     if (actual !== role) throw new Problem('wrong_role', `${hotkey} is a ${actual}, this is for a ${role}`)
@@ -46,7 +46,7 @@ function admission(ctx: Ctx, hotkey: string, role: Role): string {
 
 /** For a validator that the operator of this edge trusts; whatever its role, as roles come from what it says. */
 export function trusted() {
-  return signedBy((ctx, hotkey) => {
+  return signedBy(SNAPSHOTS_PER_MINUTE, (ctx, hotkey) => {
     if (!ctx.config.TRUSTED_VALIDATORS.includes(hotkey))
       throw new Problem('not_trusted', `${hotkey} is not one of TRUSTED_VALIDATORS; the operator of this edge sets it`)
   })

@@ -1,6 +1,9 @@
 /** Far more than an agent needs: a container that makes fast progress reports once in five seconds. */
 export const AGENT_REQUESTS_PER_MINUTE = 240
 
+/** An honest validator posts one at every 25th block, and again when an answer is lost. Each is read to its end, and may cost the database a write. */
+export const SNAPSHOTS_PER_MINUTE = 60
+
 /** Each leaves an entry in the audit log, which keeps everything. */
 export const TAKEOVERS_PER_MINUTE = 10
 

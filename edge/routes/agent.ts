@@ -4,7 +4,7 @@ import { BODY_LIMIT } from '../../schema/protocol.ts'
 import { invalid, Problem } from '../../schema/problem.ts'
 import { registered, registration, report, syncReply, takenOver, takeover as takeoverInput } from '../../schema/sync.ts'
 import { json, jsonBody, problems, router } from '../http/app.ts'
-import { atMost } from '../http/limit.ts'
+import { sized, wellFormed } from '../http/limit.ts'
 import { current } from '../http/protocol.ts'
 import { reached } from '../ctx.ts'
 import { signed } from '../http/signed.ts'
@@ -39,7 +39,7 @@ const registerRoute = createRoute({
   path: '/agent/register',
   summary: 'Bind a hotkey to an install',
   security,
-  middleware: [atMost(BODY_LIMIT.agent), signed('miner'), current] as const,
+  middleware: [sized(BODY_LIMIT.agent), signed('miner'), wellFormed, current] as const,
   request: jsonBody(registration),
   responses: { 200: json(registered, 'Registered'), ...problems(...signatures, ...bodies, 'agent_too_old', 'agent_conflict', 'refused_facts', 'roles_stale') },
 })
@@ -49,7 +49,7 @@ const syncRoute = createRoute({
   path: '/agent/sync',
   summary: 'The fact goes up, the wish comes down',
   security,
-  middleware: [atMost(BODY_LIMIT.agent), signed('miner'), current] as const,
+  middleware: [sized(BODY_LIMIT.agent), signed('miner'), wellFormed, current] as const,
   request: jsonBody(report),
   responses: {
     200: json(syncReply, 'The wish, a compact JWS'),
@@ -62,7 +62,7 @@ const takeoverRoute = createRoute({
   path: '/agent/takeover',
   summary: 'Bind a hotkey to another install, whatever lives there: what was rented is lost',
   security,
-  middleware: [atMost(BODY_LIMIT.agent), signed('miner')] as const,
+  middleware: [sized(BODY_LIMIT.agent), signed('miner'), wellFormed] as const,
   request: jsonBody(takeoverInput),
   responses: { 200: json(takenOver, 'This install speaks for the hotkey now'), ...problems(...signatures, ...bodies, 'agent_conflict', 'not_registered') },
 })
@@ -72,7 +72,7 @@ const wake = createRoute({
   path: '/agent/wake',
   summary: 'WebSocket: "go" means sync now',
   security,
-  middleware: [atMost(0), signed('miner')] as const,
+  middleware: [sized(0), signed('miner')] as const,
   request: {
     query: z.object({ install: installId.optional().meta({ description: 'Who listens: another install than the one that speaks for the hotkey is refused' }) }),
   },
@@ -93,7 +93,7 @@ export const agentRoutes = router()
   .openapi(takeoverRoute, async (c) => c.json(await takeover(c.get('ctx'), { hotkey: c.get('hotkey'), ...c.req.valid('json') }), 200))
 
 agentRoutes.openAPIRegistry.registerPath(wake)
-agentRoutes.get('/agent/wake', atMost(0), signed('miner'), async (c) => {
+agentRoutes.get('/agent/wake', sized(0), signed('miner'), async (c) => {
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') throw new Problem('upgrade_required')
   const install = installOf(c.req.query('install'))
   // A new request: nothing a client sent but the verified hotkey and a well-formed install reaches the object.

@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi'
 import { BODY_LIMIT } from '../../schema/protocol.ts'
 import { snapshot, snapshotTaken } from '../../schema/snapshot.ts'
 import { json, jsonBody, problems, router } from '../http/app.ts'
-import { atMost } from '../http/limit.ts'
+import { sized } from '../http/limit.ts'
 import { trusted } from '../http/signed.ts'
 import { takeSnapshot } from '../verbs/snapshot.ts'
 
@@ -14,7 +14,8 @@ const metagraph = createRoute({
   path: '/validator/metagraph',
   summary: 'What the chain says: who is registered at a finalized block',
   security: [{ btauth: [] }],
-  middleware: [atMost(BODY_LIMIT.snapshot), trusted()] as const,
+  // No text of it is free: every field is a number, an address or a digest.
+  middleware: [sized(BODY_LIMIT.snapshot), trusted()] as const,
   request: jsonBody(snapshot),
   responses: { 200: json(snapshotTaken, 'What became of it'), ...problems(...signatures, ...bodies) },
 })

@@ -4,9 +4,7 @@ import { type AllocationView, type ProblemBody, type Snapshot, snapshotDigest } 
 import { WireMiner } from '../support/agent.ts'
 import { databases, query } from '../support/database.ts'
 import type { TestEdge } from '../support/edge.ts'
-import { agree, someone, Subnet, trustingEdge } from '../support/snapshot.ts'
-
-type Health = { ok: boolean; checks: { name: string; ok: boolean; detail: string }[] }
+import { agree, rolesCheck, someone, standings, Subnet, trustingEdge } from '../support/snapshot.ts'
 
 /** An edge that trusts two validators, and a subnet of twenty that it follows. */
 async function world(vars: Record<string, string> = {}) {
@@ -22,9 +20,6 @@ async function world(vars: Record<string, string> = {}) {
   return { url: database.url, edge, subnet, said }
 }
 
-const rolesCheck = async (edge: TestEdge) => (await edge.call<Health>('', 'GET', '/health')).body.checks.find((c) => c.name === 'roles')
-const standings = async (url: string) =>
-  Object.fromEntries((await query(url, 'SELECT standing, count(*) AS n FROM agents GROUP BY 1')).map((r) => [String(r['standing']), Number(r['n'])]))
 const standing = async (url: string, hotkey: string) => (await query(url, `SELECT role, standing, drained_by FROM agents WHERE hotkey = '${hotkey}'`))[0]
 const metric = async (edge: TestEdge, name: string) => {
   const text = await (await fetch(`${edge.url}/metrics`, { headers: { authorization: `Bearer ${edge.adminKey}` } })).text()

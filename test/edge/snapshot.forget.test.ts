@@ -3,9 +3,7 @@ import { type ProblemBody, type Snapshot, snapshotDigest } from '../../schema/in
 import type { WireMiner } from '../support/agent.ts'
 import { databases, query } from '../support/database.ts'
 import type { TestEdge } from '../support/edge.ts'
-import { agree, say, someone, Subnet, trustingEdge } from '../support/snapshot.ts'
-
-type Health = { checks: { name: string; ok: boolean; detail: string }[] }
+import { agree, rolesCheck, say, someone, standings, Subnet, trustingEdge } from '../support/snapshot.ts'
 
 /** An edge that trusts one validator and follows a subnet of twenty. */
 async function world() {
@@ -21,9 +19,6 @@ async function world() {
   return { url: database.url, edge, validator: keys[0] as WireMiner, subnet, first }
 }
 
-const roles = async (edge: TestEdge) => (await edge.call<Health>('', 'GET', '/health')).body.checks.find((c) => c.name === 'roles')
-const standings = async (url: string) =>
-  Object.fromEntries((await query(url, 'SELECT standing, count(*) AS n FROM agents GROUP BY 1')).map((r) => [String(r['standing']), Number(r['n'])]))
 const decide = (edge: TestEdge, what: string, s: Snapshot, by = edge.adminKey) =>
   edge.call<ProblemBody & { state: string }>(by, 'POST', `/admin/snapshots/${snapshotDigest(s)}/${what}`)
 
@@ -45,14 +40,14 @@ describe('a snapshot that roles follow and that is wrong', () => {
       { actor: 'root', subject: snapshotDigest(forged) },
     ])
     expect(await standings(url)).toEqual({ active: 21 })
-    expect(await roles(edge)).toMatchObject({ ok: false, detail: expect.stringContaining('roles follow no snapshot') })
+    expect(await rolesCheck(edge)).toMatchObject({ ok: false, detail: expect.stringContaining('roles follow no snapshot') })
     expect(await say(validator, forged)).toMatchObject({ outcome: 'older', applied_block: null })
 
     expect(await say(validator, subnet.next())).toMatchObject({ outcome: 'applied' })
     expect(await standings(url), 'who was smuggled in is gone once').toEqual({ active: 21 })
     expect(await say(validator, subnet.next())).toMatchObject({ outcome: 'applied' })
     expect(await standings(url)).toEqual({ active: 20, draining: 1 })
-    expect(await roles(edge)).toMatchObject({ ok: true })
+    expect(await rolesCheck(edge)).toMatchObject({ ok: true })
   })
 
   it('of another chain is forgotten, as health says; the first after it is held when it changes much', async () => {
@@ -61,7 +56,7 @@ describe('a snapshot that roles follow and that is wrong', () => {
     subnet.leave(...subnet.neurons.slice(0, 10).map((n) => n.hotkey)).block = 25
     expect(await say(validator, subnet.now({ genesis }))).toMatchObject({ outcome: 'subnet' })
     const fix = `compute admin snapshot forget ${snapshotDigest(old).slice(0, 8)}`
-    expect(await roles(edge)).toMatchObject({ ok: false, detail: expect.stringContaining(fix) })
+    expect(await rolesCheck(edge)).toMatchObject({ ok: false, detail: expect.stringContaining(fix) })
     expect((await decide(edge, 'forget', old)).status).toBe(200)
     const held = subnet.next({ genesis })
     expect(await say(validator, held)).toMatchObject({ outcome: 'held' })

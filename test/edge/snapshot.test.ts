@@ -1,12 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { snapshotDigest, type SnapshotTaken } from '../../schema/index.ts'
+import { type ProblemBody, type SnapshotNeuron, snapshotDigest, type SnapshotTaken } from '../../schema/index.ts'
 import { WireMiner } from '../support/agent.ts'
 import { databases, query } from '../support/database.ts'
 import type { TestEdge } from '../support/edge.ts'
 import { Tap } from '../support/tap.ts'
-import { agree, say, someone, Subnet, type Taken, trustingEdge } from '../support/snapshot.ts'
+import { agree, rolesCheck, say, someone, Subnet, type Taken, trustingEdge } from '../support/snapshot.ts'
 
-type Health = { checks: { name: string; ok: boolean; detail: string }[] }
 type Listed = { items: { digest: string; block: number; state: string; votes: string[] }[]; posts: { hotkey: string; block: number; outcome: string }[] }
 
 /** An edge of its own that trusts `n` validators, and a subnet of ten miners, already applied unless `fresh`. */
@@ -25,7 +24,6 @@ async function world(n: number, o: { fresh?: boolean; backend?: ReturnType<typeo
 
 const agentsOf = async (url: string) =>
   (await query(url, 'SELECT hotkey, role, standing, uid, source FROM agents ORDER BY hotkey')) as Record<'hotkey' | 'role' | 'standing' | 'source', string>[]
-const rolesCheck = async (edge: TestEdge) => (await edge.call<Health>('', 'GET', '/health')).body.checks.find((c) => c.name === 'roles')
 const listed = async (edge: TestEdge) => (await edge.call<Listed>(edge.adminKey, 'GET', '/admin/snapshots')).body
 const audited = async (url: string) =>
   (await query(url, "SELECT action, detail FROM audit WHERE action LIKE 'snapshot%' ORDER BY id")).map((r) => [r['action'], JSON.parse(String(r['detail']))])
@@ -50,6 +48,10 @@ describe('who may post a snapshot', () => {
     expect(await say(only, subnet.next({ neurons: subnet.now().neurons.slice(1) }))).toMatchObject({ http: 422, errors: [{ field: 'neurons.0.uid' }] })
     const forged = await only.send('POST', '/validator/metagraph', subnet.now(), { body: JSON.stringify(subnet.next()) })
     expect(((await forged.json()) as Taken).code).toBe('bad_signature')
+    const wrong = subnet.next({ neurons: Array.from({ length: 4096 }, () => ({})) as SnapshotNeuron[] })
+    const answer = await only.send('POST', '/validator/metagraph', wrong)
+    expect(answer.status).toBe(422)
+    expect((await answer.text()).length, 'what is wrong with it is longer than itself').toBeLessThan(10_000)
   })
 
   it('is nobody where the setting is malformed: the edge says so', async () => {
@@ -231,6 +233,19 @@ describe('a bad but signed snapshot changes nothing and is visible:', () => {
   })
 })
 
+describe('a stranger', () => {
+  it('is refused before anything reads what it sent', { timeout: 60_000 }, async () => {
+    const { edge } = await world(1, { fresh: true })
+    const stranger = new WireMiner(edge)
+    const costly = `{"a":["\\ud800"${',1'.repeat(1_000_000)}]}`
+    for (const path of ['/validator/metagraph', '/agent/sync']) {
+      const body = path === '/agent/sync' ? costly.slice(0, 200_000) : costly
+      const answer = await stranger.send('POST', path, {}, { body, secret: new WireMiner(edge).secret })
+      expect([answer.status, ((await answer.json()) as ProblemBody).code]).toEqual([401, 'bad_signature'])
+    }
+  })
+})
+
 describe('a stolen key that posts and posts', () => {
   it('fills nothing, and keeps nobody else from being heard', { timeout: 120_000 }, async () => {
     const { url, keys, miners, subnet } = await world(3)
@@ -238,7 +253,9 @@ describe('a stolen key that posts and posts', () => {
     const honest = subnet.next()
     expect(await say(b, honest)).toMatchObject({ outcome: 'counted' })
     const junk = Object.assign(new Subnet(), { block: 100_000 }).join(...miners)
-    for (let i = 0; i < 90; i++) await say(thief, junk.next(i % 2 ? {} : { netuid: 3 }))
+    const answers: number[] = []
+    for (let i = 0; i < 90; i++) answers.push((await say(thief, junk.next(i % 2 ? {} : { netuid: 3 }))).http)
+    expect([...new Set(answers)]).toEqual([200, 429])
     const [posts] = await query(url, `SELECT count(*) AS n FROM snapshot_posts WHERE hotkey = '${thief.hotkey}'`)
     const [rows] = await query(url, "SELECT count(*) AS n, sum(neurons <> '[]') AS rosters FROM snapshots")
     expect(posts).toEqual({ n: 50 })

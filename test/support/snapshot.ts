@@ -10,6 +10,7 @@ import {
   VALIDATOR_STAKE_RAO,
 } from '../../schema/index.ts'
 import { WireMiner } from './agent.ts'
+import { query } from './database.ts'
 import { startTestEdge, type TestEdge } from './edge.ts'
 
 export const NETUID = 27
@@ -84,4 +85,15 @@ export async function agree(validators: WireMiner[], snapshot: Snapshot): Promis
   for (const validator of validators) last = await say(validator, snapshot)
   if (!last) throw new Error('nobody said it')
   return last
+}
+
+type Health = { checks: { name: string; ok: boolean; detail: string }[] }
+
+/** What health says of roles. */
+export const rolesCheck = async (edge: TestEdge) => (await edge.call<Health>('', 'GET', '/health')).body.checks.find((c) => c.name === 'roles')
+
+/** How many agents stand how. */
+export async function standings(url: string): Promise<Record<string, number>> {
+  const rows = await query(url, 'SELECT standing, count(*) AS n FROM agents GROUP BY 1')
+  return Object.fromEntries(rows.map((r) => [String(r['standing']), Number(r['n'])]))
 }
