@@ -14,7 +14,7 @@ const TAIL = 5
 /** Settings a person made for agents and tools of their own, not for the parts of a stack. */
 const FOREIGN = /^(DOCKER|COMPUTE|BT)_/
 const READY = /^\{"url":/
-/** As ./compute starts an agent: a small young generation makes each of them several times lighter. */
+/** A small young generation makes each of them several times lighter. */
 const LIGHT = ['--max-semi-space-size=1']
 /** As node-agents/main.ts has it: what was compiled once needs no type stripper the next time. */
 const COMPILED = { NODE_COMPILE_CACHE: join(ROOT, '.build/compiled') }
@@ -28,6 +28,8 @@ export type ChildOptions = {
   /** Relative to the repository's root. */
   script: string
   args?: string[]
+  /** Flags of Node. Default: those of a server. */
+  flags?: string[]
   env?: Record<string, string>
   /** Written to its standard input. */
   input?: string
@@ -47,11 +49,11 @@ export class Child {
   readonly #said: string[] = []
   #stopping = false
 
-  constructor({ name, script, args = [], env = {}, input, log }: ChildOptions) {
+  constructor({ name, script, args = [], flags = LIGHT, env = {}, input, log }: ChildOptions) {
     this.name = name
     this.#log = log
     // A process group of its own: Ctrl-C in the terminal reaches only us, and we stop the others in order.
-    const child = spawn(process.execPath, [...LIGHT, join(ROOT, script), ...args], {
+    const child = spawn(process.execPath, [...flags, join(ROOT, script), ...args], {
       detached: true,
       cwd: ROOT,
       env: { ...COMPILED, ...inherited(process.env), ...env },

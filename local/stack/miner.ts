@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import * as z from 'zod'
+import { AGENT_FLAGS } from '../../node-agents/core/flags.ts'
 import { readJson } from '../../node-agents/core/files.ts'
 import type { Driver, Owner } from '../../node-agents/core/ports.ts'
 import { dockerDriver } from '../../node-agents/miner/docker/driver.ts'
@@ -59,7 +60,7 @@ export class StackMiner {
       ...(choice.socket && { '--docker': choice.socket }),
       ...(simulate && { '--simulate-gpu': simulate }),
     }
-    this.#child = new Child({ name, script: 'local/miner.ts', args: [choice.driver, ...Object.entries(args).flat()], log })
+    this.#child = new Child({ name, script: 'local/miner.ts', flags: AGENT_FLAGS, args: [choice.driver, ...Object.entries(args).flat()], log })
     return this.#child
   }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { AGENT_FLAGS } from '../../node-agents/core/flags.ts'
 import { Child } from './child.ts'
 import { hotkeyAt } from './wallet.ts'
 
@@ -33,7 +34,7 @@ export class StackValidator {
       '--chain': chain,
       '--netuid': String(netuid),
     }
-    this.#child = new Child({ name: 'validator', script: 'local/validator.ts', args: Object.entries(args).flat(), log })
+    this.#child = new Child({ name: 'validator', script: 'local/validator.ts', flags: AGENT_FLAGS, args: Object.entries(args).flat(), log })
     return this.#child
   }
 

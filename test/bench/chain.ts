@@ -1,9 +1,6 @@
-import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { ChainControl } from '../../local/chain/control.ts'
-import { weightsPayload } from '../../node-agents/core/chain/commit.ts'
-import { QUICKNET } from '../../node-agents/core/chain/drand.ts'
 import { connectChain } from '../../node-agents/core/chain/index.ts'
-import { encrypt } from '../../node-agents/core/chain/timelock.ts'
+import { AGENT_FLAGS } from '../../node-agents/core/flags.ts'
 import { DEFAULTS } from '../../node-agents/core/chain/limits.ts'
 import { lost, Rpc } from '../../node-agents/core/chain/rpc.ts'
 import type { Block } from '../../node-agents/core/chain/types.ts'
@@ -19,12 +16,8 @@ const SIZES = [FEW, 1024, 4096]
 const READS = 7
 const BLOCKS = 10
 const AGENTS = 3
-const ENCRYPTIONS = 12
 /** Of the fields of `readMetagraph`: what the raw call asks for. */
 const FIELDS = [0, 5, 6, 7, 8, 52, 53, 55, 56, 57, 59, 60, 61, 62, 63, 66, 67, 68, 69]
-/** As ./compute starts an agent. */
-const AGENT_FLAGS = { NODE_OPTIONS: '--max-semi-space-size=1' }
-const HOTKEY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY'
 
 /** A development chain in a process of its own, and a connection to it. */
 async function start(blockMs: string): Promise<{ url: string; control: ChainControl; close(): Promise<unknown> }> {
@@ -133,7 +126,7 @@ async function headToMetagraph(url: string, control: ChainControl): Promise<Figu
 }
 
 async function weigh(args: string[]): Promise<number> {
-  const { code, out, err } = await run('test/bench/chain.agent.ts', args, AGENT_FLAGS)
+  const { code, out, err } = await run('test/bench/chain.agent.ts', args, {}, AGENT_FLAGS)
   if (code !== 0) throw new Error(`the agent ended with ${code}: ${err}`)
   return (JSON.parse(out) as { mb: number }).mb
 }
@@ -153,24 +146,7 @@ async function memory(url: string): Promise<Figure> {
   }
 }
 
-async function encryption(): Promise<Figure> {
-  const { G1, G2 } = bls12_381
-  const key = G2.Point.fromHex(QUICKNET.publicKey)
-  const uids = Array.from({ length: 256 }, (_, uid) => uid)
-  const payload = weightsPayload(HOTKEY, uids, uids, 183n)
-  const sample = { ours: [] as number[], pairing: [] as number[] }
-  for (let i = -2; i < ENCRYPTIONS; i++) {
-    const ours = await timed(async () => encrypt(payload, 30_000_000))
-    const pairing = await timed(async () => bls12_381.pairing(G1.Point.BASE, key))
-    if (i < 0) continue
-    sample.ours.push(ours)
-    sample.pairing.push(pairing)
-  }
-  const [value, to] = [median(sample.ours), median(sample.pairing)]
-  return { name: 'timelock_encrypt_ms', value: round(value), unit: 'ms', to: `one pairing alone (${round(to)} ms)`, ratio: round(value / to), n: ENCRYPTIONS }
-}
-
-/** The chain as an agent reads it, against a development chain in another process; and the weights it encrypts. About half a minute. */
+/** The chain as an agent reads it, against a development chain in another process. About half a minute. */
 export const bench: Bench = async () => {
   const still = await start('manual')
   const moving = await start('500')
@@ -178,7 +154,7 @@ export const bench: Bench = async () => {
     for (const { control } of [still, moving]) await control.call('populate', { netuid: NETUID, n: FEW - 1 })
     const rss = await memory(moving.url)
     const fresh = await headToMetagraph(still.url, still.control)
-    return [...(await metagraphs(still.url, still.control)), fresh, rss, await encryption()]
+    return [...(await metagraphs(still.url, still.control)), fresh, rss]
   } finally {
     await Promise.all([still.close(), moving.close()])
   }

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { startDatabase } from '../../local/database/server.ts'
 import { migrate } from '../../local/database/migrate.ts'
+import { AGENT_FLAGS } from '../../node-agents/core/flags.ts'
 import { generateHotkey } from '../../node-agents/core/hotkey.ts'
 import type { AllocationView } from '../../schema/index.ts'
 import { HOST_KEY } from '../support/agent.ts'
@@ -103,8 +104,7 @@ export const bench: Bench = async () => {
   const agent = spawn(
     process.execPath,
     [
-      '--max-semi-space-size=1',
-      '--optimize-for-size',
+      ...AGENT_FLAGS,
       'node-agents/main.ts',
       'miner',
       '--edge',

@@ -12,9 +12,9 @@ export class Program {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
 
-  /** @param file relative to the repository's root @param env in place of this process's variables, but PATH */
-  constructor(file: string, args: string[], env: Record<string, string> = {}) {
-    const command = file.endsWith('.ts') ? [process.execPath, join(ROOT, file)] : [join(ROOT, file)]
+  /** @param file relative to the repository's root @param env in place of this process's variables, but PATH @param flags of Node, for a script */
+  constructor(file: string, args: string[], env: Record<string, string> = {}, flags: string[] = []) {
+    const command = file.endsWith('.ts') ? [process.execPath, ...flags, join(ROOT, file)] : [join(ROOT, file)]
     const [program = '', ...rest] = [...command, ...args]
     this.child = spawn(program, rest, { cwd: ROOT, env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.child.stdout?.on('data', (bytes: Buffer) => (this.out += bytes.toString()))
@@ -27,6 +27,6 @@ export class Program {
 }
 
 /** Runs a program to its end. */
-export function run(file: string, args: string[], env: Record<string, string> = {}): Promise<Ended> {
-  return new Program(file, args, env).ended
+export function run(file: string, args: string[], env: Record<string, string> = {}, flags: string[] = []): Promise<Ended> {
+  return new Program(file, args, env, flags).ended
 }

@@ -1,6 +1,7 @@
 import { realpath, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { toConfig } from '../../core/common-settings.ts'
+import { AGENT_FLAGS } from '../../core/flags.ts'
 import { loadHotkey } from '../../core/hotkey.ts'
 import { errno, Mistake } from '../../core/mistake.ts'
 import { passwordFrom, passwordVariables } from '../../core/wallet/password.ts'
@@ -14,8 +15,6 @@ const ENVIRONMENT = `/etc/${NAME}.env`
 const UNIT = `/etc/systemd/system/${NAME}.service`
 const ABOUT = `Write a systemd unit that runs this agent with the flags given here. Run it as root.
 To take it back: systemctl disable --now compute-miner; rm ${UNIT}. Containers run on`
-/** As the `compute` script does: an idle agent should weigh little. */
-const LIGHT = ['--max-semi-space-size=1', '--optimize-for-size']
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url))
 
 export type Unit = { node: string; main: string; config: MinerConfig }
@@ -95,7 +94,7 @@ export function quoted(word: string): string {
  * a stop takes none along.
  */
 export function unitText(u: Unit): string {
-  const exec = [u.node, ...LIGHT, u.main, 'miner', ...flags(u)].map(quoted).join(' ')
+  const exec = [u.node, ...AGENT_FLAGS, u.main, 'miner', ...flags(u)].map(quoted).join(' ')
   return `[Unit]
 Description=Compute Subnet miner agent
 Documentation=file://${u.main
