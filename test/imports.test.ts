@@ -50,10 +50,11 @@ const RULES: Rule[] = [
     offender: { path: 'edge/verbs/x.ts', text: "import { reason } from '../../node-agents/core/mistake.ts'" },
   },
   {
-    name: 'node-agents import only schema, and the type of the API where it is called',
+    name: 'node-agents import only schema, the catalogue, and the type of the API where it is called',
     reason: 'an agent is installed without the edge; only its type may cross, and types are gone at run time',
     about: within('node-agents'),
-    forbids: (i, path) => elsewhere('schema', 'node-agents')(i) && !(i.target === 'edge/app.ts' && i.typeOnly && mayNameTheApi(path)),
+    forbids: (i, path) =>
+      elsewhere('schema', 'node-agents')(i) && i.target !== 'gpu/catalog.json' && !(i.target === 'edge/app.ts' && i.typeOnly && mayNameTheApi(path)),
     offender: { path: 'node-agents/cli/x.ts', text: "import { type App } from '../../edge/app.ts'" },
   },
   {
@@ -78,10 +79,14 @@ const RULES: Rule[] = [
     offender: { path: 'node-agents/core/x.ts', text: "export { diff } from '../miner/diff.ts'" },
   },
   {
-    name: 'agents never see the tables',
-    reason: 'only the Worker talks to the database',
+    name: 'agents never see the tables, but the validator its own where it keeps them',
+    reason: 'only the Worker talks to the database of the edge, and queries of an agent have one home',
     about: within('node-agents'),
-    forbids: ({ target }) => target.startsWith('schema/tables/') || target.startsWith('drizzle-orm'),
+    forbids: ({ target, typeOnly }, path) =>
+      target.startsWith('schema/tables/') || target.startsWith('drizzle-orm') || target.startsWith('@libsql')
+        ? !path.startsWith('node-agents/validator/store/') &&
+          !(typeOnly && path.startsWith('node-agents/validator/') && target.startsWith('schema/tables/validator/'))
+        : false,
     offender: { path: 'node-agents/miner/x.ts', text: "import { gpus } from '../../schema/tables/index.ts'" },
   },
   ...Object.entries(SDK_HOMES).map(([sdk, home]) => ({

@@ -1,14 +1,18 @@
 import {
+  type Penalties,
   problemBody,
   type ProblemCode,
+  published,
   registered,
   type Registration,
   type Report,
+  type Scores,
   type Snapshot,
   snapshotTaken,
   syncReply,
   takenOver,
   type Takeover,
+  validatorState,
 } from '../../schema/index.ts'
 import * as z from 'zod'
 import { reason } from './mistake.ts'
@@ -107,6 +111,18 @@ export class HttpControl implements Control {
 
   snapshot(body: Snapshot, signal: AbortSignal) {
     return this.#call({ method: 'POST', path: '/validator/metagraph', body, signed: true }, snapshotTaken, signal)
+  }
+
+  state(signal: AbortSignal) {
+    return this.#call({ method: 'GET', path: '/validator/state', signed: true }, validatorState, signal)
+  }
+
+  publishScores(body: Scores, signal: AbortSignal) {
+    return this.#call({ method: 'POST', path: '/validator/scores', body, signed: true }, published, signal)
+  }
+
+  publishPenalties(body: Penalties, signal: AbortSignal) {
+    return this.#call({ method: 'POST', path: '/validator/penalties', body, signed: true }, published, signal)
   }
 
   /** Binds this hotkey to another install. `from` must speak for it now; with `install` itself as `from` nothing changes. */

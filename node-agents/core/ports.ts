@@ -1,4 +1,18 @@
-import type { FailureCode, HostFacts, Limits, registered, Registration, Report, Snapshot, SnapshotTaken } from '../../schema/index.ts'
+import type {
+  FailureCode,
+  HostFacts,
+  Limits,
+  Penalties,
+  Published,
+  registered,
+  Registration,
+  Report,
+  Scores,
+  Snapshot,
+  SnapshotTaken,
+  StateMiner,
+  ValidatorState,
+} from '../../schema/index.ts'
 import type * as z from 'zod'
 import type { Axon, Block, ChainStatus, EpochState, Hyperparameters, Metagraph, Receipt, Served, WeightRow, WeightsCall } from './chain/types.ts'
 import type { Hotkey } from './hotkey.ts'
@@ -129,7 +143,27 @@ export interface Control {
   sync(body: Report, signal: AbortSignal): Promise<string>
   /** What the chain says of the subnet, from a validator that the edge trusts. */
   snapshot(body: Snapshot, signal: AbortSignal): Promise<SnapshotTaken>
+  /** The market as it is, and what other validators published. For validators. */
+  state(signal: AbortSignal): Promise<ValidatorState>
+  publishScores(body: Scores, signal: AbortSignal): Promise<Published>
+  publishPenalties(body: Penalties, signal: AbortSignal): Promise<Published>
 }
+
+/** Whom to prove: who it is on chain, and what it told the edge; null: the edge does not know it. */
+export type ProofTarget = { uid: number; hotkey: string; miner: StateMiner | null }
+
+/** What came of a proof. `failed`: nothing could be proved, and nothing was proved wrong. */
+export type Proved =
+  | { result: 'valid'; gpus: { uuid: string; model: string }[]; /** Cards that are only said to be there. */ simulated: boolean }
+  | { result: 'invalid' | 'failed'; reason: string }
+
+/** Proves which GPUs a miner has. Takes as long as it takes, until the signal fires; rejects only for what is this machine's own fault. */
+export interface Prover {
+  prove(target: ProofTarget, signal: AbortSignal): Promise<Proved>
+}
+
+/** As much of it as a miner calls. */
+export type MinerControl = Pick<Control, 'identity' | 'register' | 'sync'>
 
 /** Which block a reading is of: its hash. Left out: the best block now. */
 type At = string | undefined

@@ -2,7 +2,7 @@ import { PROTOCOL, type HostFacts } from '../../schema/index.ts'
 import { rest } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import { Meeting } from '../core/meeting.ts'
-import type { Clock, Control } from '../core/ports.ts'
+import type { Clock, MinerControl } from '../core/ports.ts'
 import { VERSION } from '../core/version.ts'
 import type { State } from './state.ts'
 
@@ -11,7 +11,7 @@ const FACTS_MS = 15_000
 const LOOK_MS = 20
 
 export type SessionDeps = {
-  control: Control
+  control: MinerControl
   state: State
   pin: string
   clock: Clock

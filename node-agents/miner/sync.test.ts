@@ -9,7 +9,7 @@ import { FakeEdge } from '../../test/support/fake-edge.ts'
 import { encodeHotkey, makeId, PROTOCOL, type Report } from '../../schema/index.ts'
 import { ControlError } from '../core/control.ts'
 import { makeLog } from '../core/log.ts'
-import type { Control } from '../core/ports.ts'
+import type { MinerControl } from '../core/ports.ts'
 import { Trigger } from '../core/trigger.ts'
 import { Hold } from './hold.ts'
 import { Pulse } from './pulse.ts'
@@ -50,11 +50,10 @@ async function idle(ms: number, each: (sync: Sync, path: string, clock: HandCloc
     each(sync, path, clock)
     return answer()
   }
-  const control: Control = {
+  const control: MinerControl = {
     identity: () => asked('identity', () => edge.identity()),
     register: () => asked('register', async () => ({ protocol: PROTOCOL, epoch: 1, server_time_ms: clock.wallMs() })),
     sync: () => asked('sync', () => edge.signWish(hotkey, state.install)),
-    snapshot: () => Promise.reject(new Error('a miner sends no snapshots')),
   }
   const nothing: News = { allocations: [], unexplained: [], foreign: 0, engine: { ok: true, message: '' } }
   const facts = hostFacts(hotkey, 8, 'NVIDIA H200')

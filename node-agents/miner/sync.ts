@@ -4,7 +4,7 @@ import { ControlError } from '../core/control.ts'
 import { isAbort } from '../core/life.ts'
 import type { Log } from '../core/log.ts'
 import { Mistake } from '../core/mistake.ts'
-import type { Clock, Control } from '../core/ports.ts'
+import type { Clock, MinerControl } from '../core/ports.ts'
 import type { Trigger } from '../core/trigger.ts'
 import type { Hold } from './hold.ts'
 import type { Pulse } from './pulse.ts'
@@ -19,7 +19,7 @@ const POLL_MS = 60_000
 const CONFLICT_MS = 60_000
 
 export type SyncDeps = {
-  control: Control
+  control: MinerControl
   session: Session
   hold: Hold
   time: ServerTime

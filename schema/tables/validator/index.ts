@@ -1,0 +1,3 @@
+export * from './proofs.ts'
+export * from './subnet.ts'
+export * from './weights.ts'
