@@ -1,54 +1,9 @@
 import type { FieldError, ProblemBody, ProblemCode } from '../../schema/index.ts'
+import { clean } from '../core/text.ts'
+
+export { details, plural, span, table, tableRow, when } from '../core/text.ts'
 
 /** What a person reads. Everything here is pure: text in, text out. */
-
-// Escape sequences in a name or message from elsewhere must not drive the terminal.
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-const clean = (text: string) => text.replace(CONTROL, '?')
-
-/** Columns wide enough for their content, two spaces apart; no trailing spaces. */
-export function table(head: string[], rows: string[][]): string {
-  const all = [head, ...rows].map((row) => row.map(oneLine))
-  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)))
-  return all.map((row) => tableRow(row, widths)).join('\n')
-}
-
-const oneLine = (text: string) => clean(text).replace(/\s+/g, ' ')
-
-/** One row of a table whose widths are known before its content is. */
-export function tableRow(cells: string[], widths: number[]): string {
-  return cells
-    .map((cell, i) => oneLine(cell).padEnd(widths[i] ?? 0))
-    .join('  ')
-    .trimEnd()
-}
-
-/** "name: value" lines, values aligned; a null value leaves its line out. */
-export function details(fields: [name: string, value: string | null][]): string {
-  const shown = fields.filter((f): f is [string, string] => f[1] !== null)
-  const width = Math.max(...shown.map(([name]) => name.length))
-  return shown.map(([name, value]) => `${`${name}:`.padEnd(width + 1)} ${clean(value)}`).join('\n')
-}
-
-/** "3 min ago", "in 2 h": coarse on purpose. */
-export function when(iso: string | null, nowMs: number): string {
-  if (iso === null) return 'never'
-  const deltaMs = Date.parse(iso) - nowMs
-  const size = span(Math.abs(deltaMs) / 1000)
-  return deltaMs < 0 ? `${size} ago` : `in ${size}`
-}
-
-/** Seconds as people say them. */
-export function span(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`
-  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`
-  if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h`
-  return `${Math.round(seconds / 86400)} days`
-}
-
-export function plural(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`
-}
 
 /** Which option of the CLI stands behind a field of the API. */
 const OPTIONS: Record<string, string> = {

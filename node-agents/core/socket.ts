@@ -8,7 +8,7 @@ import { Mistake, reason } from './mistake.ts'
 
 /**
  * What the operator of this host may ask of a running agent: by route, such as "GET /status", what is answered to the JSON that was
- * sent (undefined: none). A `Mistake` is the asker's.
+ * sent (undefined: none), at once or as a promise. A `Mistake` is the asker's.
  */
 export type Routes = Record<string, (body: unknown) => unknown>
 
@@ -75,7 +75,7 @@ async function serve(routes: Routes, request: IncomingMessage, response: ServerR
     const route = Object.hasOwn(routes, name) ? routes[name] : undefined
     if (!route) return void answer(404, { detail: `nothing is at ${name}` })
     const text = await bodyOf(request)
-    answer(200, route(text === '' ? undefined : JSON.parse(text)))
+    answer(200, await route(text === '' ? undefined : JSON.parse(text)))
   } catch (error) {
     if (error instanceof Mistake) return void answer(400, { detail: error.message })
     log.error({ err: error }, 'the control socket failed')
