@@ -4,7 +4,7 @@ import { VERSION_INT } from '../../../schema/index.ts'
 import { Mistake, reason } from '../../core/mistake.ts'
 import type { MinerConfig } from '../config.ts'
 import { IPV4 } from '../docker/rules.ts'
-import type { Announcement, Kind } from './announce.ts'
+import type { Announcement, Kind } from '../../core/chain/announce.ts'
 
 /** Where the original says that its metrics are, whether anybody listens there or not: what counts to its readers is the version. */
 const PROMETHEUS_PORT = 8091

@@ -1,5 +1,5 @@
 import { maybe, type Metric, type Sample } from '../../core/metrics.ts'
-import { KINDS } from './announce.ts'
+import { KINDS } from '../../core/chain/announce.ts'
 import { type ChainView, isAnnounced } from './view.ts'
 
 export const CHAIN_METRICS = {

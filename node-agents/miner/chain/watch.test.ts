@@ -7,7 +7,7 @@ import type { Axon, Block, ChainStatus, Metagraph, Neuron, Served } from '../../
 import { hotkeyFromSeed } from '../../core/hotkey.ts'
 import { makeLog } from '../../core/log.ts'
 import { statusText } from '../commands/status.ts'
-import type { Announcement, Kind } from './announce.ts'
+import type { Announcement, Kind } from '../../core/chain/announce.ts'
 import { howToRegister } from './registration.ts'
 import { viewOf } from './view.ts'
 import { ChainWatch, type ChainDeps, LOOK_EVERY, type MinersChain } from './watch.ts'

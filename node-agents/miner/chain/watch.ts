@@ -7,7 +7,7 @@ import type { Log } from '../../core/log.ts'
 import type { Chain, Clock } from '../../core/ports.ts'
 import { Trigger } from '../../core/trigger.ts'
 import { ipOf, type Lookup, type Place, wantedOf } from './address.ts'
-import { type Announcement, type Decision, isServed, type Kind, KINDS, serveDecision, type Tried } from './announce.ts'
+import { type Announcement, type Decision, type Kind, KINDS, serveAndRead, serveDecision, type Tried } from '../../core/chain/announce.ts'
 import { type Reading, readOwn } from './reading.ts'
 import { notRegistered, type Subnet } from './registration.ts'
 import { Troubles } from './troubles.ts'
@@ -190,12 +190,3 @@ const CONNECT = 'the chain cannot be followed'
 const READ = 'the chain cannot be read'
 const FIND = 'nothing can be announced on chain'
 const cannot = (kind: Kind) => `the ${kind} cannot be announced on chain`
-
-/** Announces, and looks whether the chain shows it: what it shows. */
-async function serveAndRead(chain: MinersChain, kind: Kind, by: Hotkey, call: Announcement & { netuid: number }) {
-  const { block } = await (kind === 'axon' ? chain.serveAxon(by, call) : chain.servePrometheus(by, call))
-  const shown = await chain[kind](call.netuid, by.address, block.hash)
-  if (shown && isServed(call, shown)) return shown
-  const instead = shown ? `${shown.ip ?? 'nothing'}:${shown.port}, version ${shown.version}` : 'nothing'
-  throw new ChainError('NotShown', 'dispatch', `The chain took it in block ${block.number} and shows ${instead} there: it is tried again by itself`, true)
-}

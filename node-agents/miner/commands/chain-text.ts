@@ -1,5 +1,5 @@
 import { inTao } from '../../core/chain/amount.ts'
-import type { Kind } from '../chain/announce.ts'
+import type { Kind } from '../../core/chain/announce.ts'
 import { type ChainView, isAnnounced } from '../chain/view.ts'
 
 /** What the chain says of a miner, for people. Pure. */

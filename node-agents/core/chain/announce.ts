@@ -1,6 +1,9 @@
-import { ipToChain } from '../../core/chain/ip.ts'
-import type { Served } from '../../core/chain/types.ts'
-import { reason } from '../../core/mistake.ts'
+import type { Hotkey } from '../hotkey.ts'
+import { reason } from '../mistake.ts'
+import type { Chain } from '../ports.ts'
+import { ChainError } from './errors.ts'
+import { ipToChain } from './ip.ts'
+import type { Served } from './types.ts'
 
 /** What stands on chain about this host. */
 export const KINDS = ['axon', 'prometheus'] as const
@@ -60,4 +63,15 @@ export function refusalOf(ip: string): string | null {
   } catch (error) {
     return reason(error)
   }
+}
+
+type Serving = Pick<Chain, 'serveAxon' | 'servePrometheus' | 'axon' | 'prometheus'>
+
+/** Announces, and looks whether the chain shows it: what it shows. Rejects with a `ChainError`. */
+export async function serveAndRead(chain: Serving, kind: Kind, by: Hotkey, call: Announcement & { netuid: number }): Promise<Served> {
+  const { block } = await (kind === 'axon' ? chain.serveAxon(by, call) : chain.servePrometheus(by, call))
+  const shown = await chain[kind](call.netuid, by.address, block.hash)
+  if (shown && isServed(call, shown)) return shown
+  const instead = shown ? `${shown.ip ?? 'nothing'}:${shown.port}, version ${shown.version}` : 'nothing'
+  throw new ChainError('NotShown', 'dispatch', `The chain took it in block ${block.number} and shows ${instead} there: it is tried again by itself`, true)
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Served } from '../../core/chain/types.ts'
+import type { Served } from './types.ts'
 import { type Decision, type Ground, serveDecision } from './announce.ts'
 
 const WANTED = { ip: '203.0.113.7', port: 8091, version: 183 }
