@@ -171,10 +171,15 @@ it(
     await start({ metrics })
     await seen('it is not registered', (v) => v.registered === false)
     expect(await lines()).toContain('compute_miner_chain_registered 0')
-    expect((await lines()).join()).not.toMatch(/chain_(uid|announced|emission|incentive)/)
+    expect((await lines()).join()).not.toMatch(/chain_(uid|announced|emission|incentive|consensus|dividends|stake)/)
     const uid = await register()
+    await chain.control.stake(world.hotkey, NETUID, 5_000_000_000n)
+    await chain.control.set('SubtensorModule.Consensus', [NETUID], [0, 16_384])
+    await chain.control.set('SubtensorModule.Incentive', [NETUID], [0, 65_535])
     await chain.control.newBlocks(25)
     await served('prometheus', '127.0.0.2')
+    await chain.control.newBlocks(25)
+    await seen('all of it is read', (v) => v.announced.prometheus.served && v.earns?.stake_rao === '5000000000')
     expect(await lines()).toEqual(
       expect.arrayContaining([
         'compute_miner_chain_up 1',
@@ -183,7 +188,10 @@ it(
         'compute_miner_chain_announced{kind="axon"} 1',
         'compute_miner_chain_announced{kind="prometheus"} 1',
         'compute_miner_chain_emission_rao 0',
-        'compute_miner_chain_incentive_ratio 0',
+        'compute_miner_chain_incentive_ratio 1',
+        `compute_miner_chain_consensus_ratio ${16_384 / 65_535}`,
+        'compute_miner_chain_dividends_ratio 0',
+        'compute_miner_chain_stake_rao 5000000000',
       ]),
     )
     await chain.close()

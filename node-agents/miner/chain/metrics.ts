@@ -11,6 +11,12 @@ export const CHAIN_METRICS = {
   compute_miner_chain_announced: { kind: 'gauge', help: '1 while the chain shows what this agent announces', labels: ['kind'] },
   compute_miner_chain_emission_rao: { kind: 'gauge', help: 'Alpha (1e-9) earned over the last tempo' },
   compute_miner_chain_incentive_ratio: { kind: 'gauge', help: 'Incentive of the hotkey, 0 to 1' },
+  compute_miner_chain_consensus_ratio: {
+    kind: 'gauge',
+    help: 'Weight that validators agree on for the hotkey, 0 to 1; the chain keeps no trust of miners any more',
+  },
+  compute_miner_chain_dividends_ratio: { kind: 'gauge', help: 'Dividends of the hotkey, 0 to 1: a miner that also validates has some' },
+  compute_miner_chain_stake_rao: { kind: 'gauge', help: 'Alpha and TAO (1e-9) on the hotkey, as permits count them' },
 } as const satisfies Record<string, Metric>
 
 /** What each is now. @param view null: without a chain */
@@ -32,5 +38,8 @@ export function chainSamples(view: () => ChainView | null): Record<keyof typeof 
     },
     compute_miner_chain_emission_rao: one((v) => v.earns && Number(v.earns.rao_per_tempo)),
     compute_miner_chain_incentive_ratio: one((v) => v.earns?.incentive),
+    compute_miner_chain_consensus_ratio: one((v) => v.earns?.consensus),
+    compute_miner_chain_dividends_ratio: one((v) => v.earns?.dividends),
+    compute_miner_chain_stake_rao: one((v) => v.earns && Number(v.earns.stake_rao)),
   }
 }

@@ -9,6 +9,8 @@ import type { ChainWatch } from './watch.ts'
 
 /** Twelve-second blocks. */
 const BLOCKS_A_DAY = 7200n
+/** The whole, as the chain writes shares. */
+const U16_MAX = 65_535
 
 const place = z.object({ ip: z.string(), port: z.number(), version: z.number() })
 const announced = z.object({
@@ -42,8 +44,10 @@ export const chainView = z.object({
       /** Alpha. Over the last tempo, and what that makes in a day. */
       rao_per_tempo: rao,
       rao_per_day: rao,
-      /** Share of the subnet, 0 to 1. */
+      /** Shares of the subnet, 0 to 1. */
       incentive: z.number(),
+      consensus: z.number(),
+      dividends: z.number(),
       /** Alpha and TAO on this hotkey, as permits count them. */
       stake_rao: rao,
       validator_permit: z.boolean(),
@@ -97,7 +101,9 @@ function earningsOf({ neuron, epoch }: Reading): ChainView['earns'] {
   return {
     rao_per_tempo: String(neuron.emission),
     rao_per_day: String(perDay),
-    incentive: neuron.incentive / 65_535,
+    incentive: neuron.incentive / U16_MAX,
+    consensus: neuron.consensus / U16_MAX,
+    dividends: neuron.dividends / U16_MAX,
     stake_rao: String(neuron.totalStake),
     validator_permit: neuron.validatorPermit,
   }
