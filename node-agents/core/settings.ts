@@ -5,6 +5,8 @@ import { Mistake } from './mistake.ts'
 /** One declaration per setting: everything else (flag, environment variable, help, parsing) is made from it. */
 export type Setting<T> = {
   flag: string
+  /** Another spelling, that of the program before this one; not in --help. */
+  also?: string
   /** Stands for the value in --help, such as "<path>". */
   value: string
   env: string
@@ -33,12 +35,13 @@ export function buildCommand(name: string, description: string, settings: Settin
   for (const s of Object.values(settings)) {
     const otherwise = s.default === null ? '' : `; default: ${s.default}`
     command.addOption(new Option(`${s.flag} ${s.value}`, `${s.help} (env: ${s.env}${otherwise})`))
+    if (s.also) command.addOption(new Option(`${s.also} ${s.value}`).hideHelp())
   }
   return command
 }
 
 function readOne(s: Setting<unknown>, given: Record<string, unknown>, env: NodeJS.ProcessEnv): unknown {
-  const fromFlag = given[attribute(s.flag)]
+  const fromFlag = given[attribute(s.flag)] ?? (s.also && given[attribute(s.also)])
   const fromEnv = env[s.env] === '' ? undefined : env[s.env]
   const text = typeof fromFlag === 'string' ? fromFlag : (fromEnv ?? s.default ?? undefined)
   const parsed = s.parse.safeParse(text)

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Network } from '../core/chain/networks.ts'
 import { commonSettings, type Resolved } from '../core/common-settings.ts'
 import { setting, type Values } from '../core/settings.ts'
+import { ANNOUNCED, PROOFS, RULES } from './settings.ts'
 
 const common = commonSettings('validator')
 
@@ -17,6 +18,9 @@ export const SETTINGS = {
       return z.NEVER
     }),
   }),
+  ...RULES,
+  ...PROOFS,
+  ...ANNOUNCED,
 }
 
 /** Everything a validator needs to know, resolved once. */

@@ -18,6 +18,22 @@ const NETUID = 27
 /** Of //Alice, who pays for everybody. */
 export const COLDKEY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY'
 
+/** As the flags have them, without the pause before proofs. */
+const DEFAULTS = {
+  blacklistHotkeys: [],
+  blacklistColdkeys: [],
+  blacklistExploiters: true,
+  minimumVersion: 0,
+  versionQuorum: 60,
+  burn: 0,
+  maxWorkers: 64,
+  maxRandomDelay: 0,
+  proofTimeout: 300,
+  recordedProofs: null,
+  prometheusIp: null,
+  prometheusPort: null,
+}
+
 export type Post = { hotkey: string; block: number; outcome: string }
 
 /** A validator of a test, running. */
@@ -128,6 +144,7 @@ export class ValidatorWorld {
       netuid: NETUID,
       metrics: null,
       logLevel: 'debug',
+      ...DEFAULTS,
       ...change,
     }
     const validator = new Validator(this.hotkeys[n] ?? '', config)
