@@ -9,7 +9,7 @@ export const PROTOCOL_OF_ACTS = 2
 export const VERSION_INT = 183
 
 /** Longest request bodies, in bytes. */
-export const BODY_LIMIT = { client: 64 * 1024, agent: 256 * 1024, snapshot: 2 * 1024 * 1024 } as const
+export const BODY_LIMIT = { client: 64 * 1024, agent: 256 * 1024, snapshot: 2 * 1024 * 1024, publication: 2 * 1024 * 1024 } as const
 
 /** Deadlines of a placement, in milliseconds (DESIGN §4): they are about progress, not about patience. */
 export const DEADLINE_MS = {

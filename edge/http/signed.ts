@@ -30,9 +30,9 @@ function signedBy(perMinute: number, may: (ctx: Ctx, hotkey: string) => Promise<
   })
 }
 
-/** For a hotkey with this role. */
-export function signed(role: Role) {
-  return signedBy(AGENT_REQUESTS_PER_MINUTE, async (ctx, hotkey) => {
+/** For a hotkey with this role. @param perMinute how often it may; requests of another number are counted apart */
+export function signed(role: Role, perMinute = AGENT_REQUESTS_PER_MINUTE) {
+  return signedBy(perMinute, async (ctx, hotkey) => {
     const actual = await roleOf(ctx, hotkey)
     if (actual === null) throw new Problem('not_admitted', `${hotkey} is not admitted; ${admission(ctx, hotkey, role)}`)
     if (actual !== role) throw new Problem('wrong_role', `${hotkey} is a ${actual}, this is for a ${role}`)

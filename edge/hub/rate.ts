@@ -4,6 +4,9 @@ export const AGENT_REQUESTS_PER_MINUTE = 240
 /** An honest validator posts one at every 25th block, and again when an answer is lost. Each is read to its end, and may cost the database a write. */
 export const SNAPSHOTS_PER_MINUTE = 60
 
+/** A validator publishes and asks once in some minutes, and again when an answer is lost. Each may cost a walk over all miners. */
+export const VALIDATOR_REQUESTS_PER_MINUTE = 30
+
 /** Each leaves an entry in the audit log, which keeps everything. */
 export const TAKEOVERS_PER_MINUTE = 10
 

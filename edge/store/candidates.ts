@@ -9,16 +9,30 @@ const READ_AT_MOST = 96
 /** Hosts with free GPUs looked at in a sample, before health and image are asked. */
 const SAMPLE = 96
 
-type Row = { hotkey: string; modelKey: string; free: number; total: number; hostFree: number; warm: number; cpus: number; memoryMb: number; diskFreeMb: number }
+type Row = {
+  hotkey: string
+  modelKey: string
+  free: number
+  total: number
+  hostFree: number
+  warm: number
+  score: number | null
+  cpus: number
+  memoryMb: number
+  diskFreeMb: number
+}
 
 /** `holder`: who asks; `simulated`: whether simulated GPUs will do. */
 export type Wanted = Pick<Spec, 'gpu' | 'image' | 'hotkey'> & Asker
 export type Asker = { holder: string; simulated: boolean }
 
 /** Which miners `m` of agents `a` may take a new claim: admitted, healthy, recently proved alive, and holding nothing unheard of. */
-export function mayTake({ holder, simulated }: Asker) {
+export const mayTake = ({ holder, simulated }: Asker) => sql`${fit(simulated)} AND ${roomFor(holder)}`
+
+/** The same whoever asks, as far as there is room. */
+export function fit(simulated: boolean) {
   return sql`a.standing = 'active' AND a.role = 'miner' AND m.engine_ok = 1 AND m.gpu_error IS NULL AND m.held_since IS NULL AND m.protocol >= ${PROTOCOL_OLDEST}
-    AND m.online <> 'unreachable' AND m.fresh = 1 AND (m.simulated = 0 OR ${Number(simulated)} = 1) AND ${roomFor(holder)}`
+    AND m.online <> 'unreachable' AND m.fresh = 1 AND (m.simulated = 0 OR ${Number(simulated)} = 1)`
 }
 
 /** Where nothing bounds the disk, one tenant could fill it for another: such a host has one at a time. A box is for development and bounds nothing anyway. */
@@ -41,7 +55,7 @@ export async function candidates(db: Db, wanted: Wanted, from: string | null): P
   const hosts =
     from === null ? free(wanted, sql`1`, -1) : sql`${free(wanted, sql`g.hotkey >= ${from}`, SAMPLE)} UNION ALL ${free(wanted, sql`g.hotkey < ${from}`, SAMPLE)}`
   const query = sql`
-    SELECT f.hotkey AS hotkey, f.model_key AS modelKey, f.free AS free, i.warm AS warm,
+    SELECT f.hotkey AS hotkey, f.model_key AS modelKey, f.free AS free, i.warm AS warm, m.score AS score,
       (SELECT count(*) FROM gpus t WHERE t.hotkey = f.hotkey AND t.gone_at IS NULL) AS total,
       (SELECT count(*) FROM gpus t WHERE t.hotkey = f.hotkey AND t.gone_at IS NULL AND t.claimed_by IS NULL) AS hostFree,
       m.cpus AS cpus, m.memory_mb AS memoryMb, m.disk_free_mb AS diskFreeMb

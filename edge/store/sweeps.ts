@@ -1,6 +1,7 @@
 import { sql, type SQL } from 'drizzle-orm'
 import { makeId } from '../../schema/ids.ts'
 import { WARN_BEFORE_MS } from '../../schema/protocol.ts'
+import { forgetGone } from './publications.ts'
 
 /** Rows one statement of a tick touches at most: what is left over is done by the next tick. */
 const AT_A_TIME = 500
@@ -53,6 +54,7 @@ export function forget(nowMs: number): SQL[] {
     sql`DELETE FROM events WHERE id IN ${old}`,
     sql`DELETE FROM claims WHERE (allocation_id, incarnation, hotkey, uuid) IN (SELECT allocation_id, incarnation, hotkey, uuid FROM claims WHERE allocation_id < ${id} AND freed_at < ${before} LIMIT ${AT_A_TIME})`,
     sql`DELETE FROM tombstones WHERE (allocation_id, incarnation) IN (SELECT allocation_id, incarnation FROM tombstones WHERE allocation_id < ${id} AND gone_at < ${before} LIMIT ${AT_A_TIME})`,
+    forgetGone(),
   ]
 }
 

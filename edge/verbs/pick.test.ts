@@ -10,6 +10,7 @@ const host = (hotkey: string, o: Partial<Candidate> = {}): Candidate => ({
   total: 8,
   hostFree: 8,
   warm: false,
+  score: null,
   cpus: 64,
   memoryMb: 524_288,
   diskFreeMb: 2_048_000,
@@ -21,6 +22,14 @@ const order = (s: Spec, hosts: Candidate[], avoid: string[] = []) => pick(s, hos
 describe('pick', () => {
   const table: [string, Spec, Candidate[], string[]][] = [
     ['the image on disk comes first', spec(), [host('cold', { free: 1 }), host('warm', { warm: true })], ['warm', 'cold']],
+    ['then the highest score', spec(), [host('ok', { score: 50, free: 1 }), host('best', { score: 50.5 })], ['best', 'ok']],
+    ['the image on disk counts for more than any score', spec(), [host('best', { score: 100 }), host('warm', { warm: true, score: 1 })], ['warm', 'best']],
+    [
+      'unknown is as none, and both come last',
+      spec(),
+      [host('none', { score: 0, free: 3 }), host('new', { free: 2 }), host('ok', { score: 1 })],
+      ['ok', 'new', 'none'],
+    ],
     ['then the fullest host', spec(), [host('empty'), host('full', { free: 2 }), host('half', { free: 4 })], ['full', 'half', 'empty']],
     ['too few free GPUs', spec({ gpu: { count: 4 } }), [host('few', { free: 3 }), host('enough', { free: 4 })], ['enough']],
     ['all: nothing may be taken', spec({ gpu: { count: 'all' } }), [host('used', { free: 7, hostFree: 7 }), host('free')], ['free']],
@@ -45,6 +54,7 @@ describe('pick', () => {
     hotkey: fc.string({ minLength: 1, maxLength: 3 }),
     free: fc.integer({ min: 0, max: 8 }),
     warm: fc.boolean(),
+    score: fc.option(fc.double({ min: 0, max: 100, noNaN: true })),
     cpus: fc.integer({ min: 1, max: 256 }),
   })
   it('holds for any market: bounded, once a host, enough GPUs, whatever the order it was read in', () => {

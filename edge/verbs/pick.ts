@@ -11,6 +11,8 @@ export type Candidate = {
   /** Free GPUs of the host, whatever their model. */
   hostFree: number
   warm: boolean
+  /** Median of what validators say of it; null: nothing. */
+  score: number | null
   cpus: number
   memoryMb: number
   diskFreeMb: number
@@ -27,8 +29,9 @@ const PIDS_PER_GPU = 4096
 const MB_PER_GB = 1024
 
 /**
- * Ranks where a spec could go, best first, at most 32, one a host: image on disk before not, then the host that is left
- * with the fewest free GPUs (so that big requests still find room), then by a hash that spreads equal ones.
+ * Ranks where a spec could go, best first, at most 32, one a host: image on disk before not, then by score (unknown is
+ * as none: it may be rented, last), then the host that is left with the fewest free GPUs (so that big requests still find room), then by
+ * a hash that spreads equal ones.
  * @param salt differs by allocation
  */
 export function pick(spec: Spec, candidates: Candidate[], avoid: ReadonlySet<string>, salt: string): Pick[] {
@@ -39,6 +42,7 @@ export function pick(spec: Spec, candidates: Candidate[], avoid: ReadonlySet<str
   fit.sort(
     (a, b) =>
       Number(b.candidate.warm) - Number(a.candidate.warm) ||
+      (b.candidate.score ?? 0) - (a.candidate.score ?? 0) ||
       a.candidate.free - b.candidate.free ||
       hash(salt + a.candidate.hotkey) - hash(salt + b.candidate.hotkey) ||
       a.candidate.hotkey.localeCompare(b.candidate.hotkey),
@@ -71,7 +75,7 @@ export function share(host: Host, take: number): Limits {
   }
 }
 
-type Host = Omit<Candidate, 'hotkey' | 'modelKey' | 'free' | 'hostFree' | 'warm'>
+type Host = Omit<Candidate, 'hotkey' | 'modelKey' | 'free' | 'hostFree' | 'warm' | 'score'>
 
 /** FNV-1a, 32 bits. Only spreads; nothing depends on it being hard to guess. */
 function hash(s: string): number {

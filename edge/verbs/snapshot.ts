@@ -5,6 +5,7 @@ import { type Snapshot, snapshotDigest, type SnapshotNeuron, type SnapshotTaken 
 import type { Ctx } from '../ctx.ts'
 import { record } from '../store/audit.ts'
 import { read, type Rows, write } from '../store/db.ts'
+import { rank, weighValidators } from '../store/ranking.ts'
 import { agentOf, agentsAmong, changeAgents } from '../store/roster.ts'
 import { type Act, applied, hear, type Said, settle, won } from '../store/snapshots.ts'
 import { type Agent, type Plan, planRoles, seatsOf } from './roles.ts'
@@ -54,7 +55,7 @@ export function enact(ctx: Ctx, act: Act, { block, neurons, plan, actor }: Enact
   const worthIt = held || act.from === 'held' || act.was === null || detail.hotkeys.length > 0
   return [
     ...settle(act, held ? 'held' : 'applied', { block, neurons, detail }),
-    ...(held ? [] : changeAgents(changes, act.nowMs, won(act))),
+    ...(held ? [] : [...changeAgents(changes, act.nowMs, won(act)), weighValidators(won(act)), rank(act.nowMs)]),
     ...(worthIt ? [record(ctx, actor, noted, act.digest, { block, ...detail }, won(act))] : []),
     sql`SELECT 1 AS won WHERE ${won(act)}`,
   ]

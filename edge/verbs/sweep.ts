@@ -4,6 +4,7 @@ import type { Pulse } from '../hub.ts'
 import { awayWithRentals, countAway, countMinute, endUnheard, mark, setBrake } from '../store/away.ts'
 import { named, read, type Rows } from '../store/db.ts'
 import { nextPage, seenOf } from '../store/liveness.ts'
+import { rank } from '../store/ranking.ts'
 import { endGone, expire, forget, left, overdue, settle, warn } from '../store/sweeps.ts'
 import { advance } from './advance.ts'
 import { type Away, brake, brakeValue, engaged } from './brake.ts'
@@ -19,8 +20,8 @@ const SAME_MINUTE_MS = 30_000
 type Found = { sweptAt: number; brakeWas: string | null; away: string[]; counted: Away; page: Rows; shards: Map<string, Pulse | null> }
 
 /**
- * The minute's housekeeping: 27 statements in two requests, however many rows there are, a call to each shard, and at most 50 overdue
- * placements moved on. Leases are warned of and ended, silent hosts marked, counted and at last given up, what is gone is ended, what is old forgotten.
+ * The minute's housekeeping: 29 statements in two requests, however many rows there are, a call to each shard, and at most 50 overdue
+ * placements moved on. Leases are warned of and ended, silent hosts marked, counted and at last given up, what is gone is ended, what is old forgotten, miners ranked by what is not.
  */
 export async function sweep(ctx: Ctx): Promise<Record<string, number>> {
   const now = ctx.now()
@@ -68,6 +69,7 @@ async function act(ctx: Ctx, { sweptAt, brakeWas, away, page, shards }: Found, s
       settle({ swept_at: String(now), compared_to: comparedTo, shards: JSON.stringify(Object.fromEntries(shards)) }),
     ],
     forgotten: forget(now),
+    ranked: rank(now),
     overdue: overdue(now),
   })
 }

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { index, integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { DRIVERS } from '../allocation.ts'
 import { DISKS, NETWORKS, ROLES } from '../miner.ts'
 import { bool, ms } from './columns.ts'
@@ -19,6 +19,8 @@ export const agents = sqliteTable(
     /** On the subnet, as the last applied snapshot has it. Null: the chain does not know it, or nobody asked the chain. */
     uid: integer(),
     coldkey: text(),
+    /** Of validators: total stake in rao, as the last applied snapshot has it. */
+    stake: text(),
     /** Why it drains: a person said so (which also outlives a removal), or the chain. Null: it does not drain. */
     drainedBy: text({ enum: ['operator', 'chain'] }),
     changedAt: ms().notNull(),
@@ -76,9 +78,14 @@ export const miners = sqliteTable(
     registeredAt: ms().notNull(),
     reportAt: ms(),
     fullReportAt: ms(),
+    /** Stake-weighted median of what validators published of late, 0 to 100. Null: none of them proved anything of it. */
+    score: real(),
   },
   (t) => [
     index('miners_fresh').on(t.fullReportAt),
+    index('miners_scored')
+      .on(t.score)
+      .where(sql`score IS NOT NULL`),
     index('miners_away')
       .on(t.online, t.onlineAt)
       .where(sql`online <> 'online'`),

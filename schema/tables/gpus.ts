@@ -16,6 +16,8 @@ export const gpus = sqliteTable(
     simulated: bool().notNull(),
     /** The live claim. Kept by triggers on `claims`, never written by hand: it makes free GPUs an index. */
     claimedBy: text(),
+    /** Milliseconds under rents that are over. Kept by a trigger on `claims`, never written by hand: it only grows. */
+    rentedMs: integer().notNull().default(0),
     missing: integer().notNull().default(0),
     provedAt: ms(),
     firstSeenAt: ms().notNull(),

@@ -41,6 +41,12 @@ export class Subnet {
     return this
   }
 
+  /** Gives so much stake (rao). */
+  stakes(hotkey: string, rao: bigint): this {
+    this.neurons = this.neurons.map((n) => (n.hotkey === hotkey ? { ...n, total_stake: String(rao) } : n))
+    return this
+  }
+
   /** What an honest validator says of the block it is at. */
   now(change: Partial<Snapshot> = {}): Snapshot {
     const { block } = this
