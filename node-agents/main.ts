@@ -12,6 +12,10 @@ if (room === 'miner') {
 } else if (room === 'validator') {
   const { validatorMain } = await import('./validator/main.ts')
   process.exitCode = await validatorMain(rest)
+} else if (room === 'weights') {
+  // What a validator's operator asks for most, without the name of the agent.
+  const { validatorMain } = await import('./validator/main.ts')
+  process.exitCode = await validatorMain([room, ...rest])
 } else {
   const { cliMain } = await import('./cli/main.ts')
   process.exitCode = await cliMain(process.argv.slice(2))

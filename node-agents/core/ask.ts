@@ -19,7 +19,7 @@ export async function askAgent<T extends z.ZodType>(state: string, method: 'GET'
   const { status, answer } = await send(at, method, path, body).catch((error: unknown) => {
     throw new Mistake(`the agent of ${state} does not answer: ${FIXES[errno(error) ?? ''] ?? String(error)}`, error)
   })
-  if (status !== 200) throw new Mistake(`the agent of ${state} refuses: ${answer}`)
+  if (status !== 200) throw new Mistake(`the agent of ${state} refuses: ${refusal(answer)}`)
   const json = parsed(answer)
   const known = shape.safeParse(json)
   if (known.success) return known.data
@@ -30,6 +30,10 @@ export async function askAgent<T extends z.ZodType>(state: string, method: 'GET'
   )
 }
 
+/** Why, in its words. */
+const refusal = (answer: string) => refused.safeParse(parsed(answer)).data?.detail ?? answer
+
+const refused = z.object({ detail: z.string() })
 const versioned = z.object({ version: z.string() })
 
 function parsed(text: string): unknown {

@@ -11,11 +11,32 @@ export const COMMANDS: Record<string, Subcommand> = {
     summary: 'show the validator that runs on this host',
     run: async (argv, hands) => (await import('./status.ts')).statusCommand(argv, hands),
   },
+  miners: {
+    summary: 'show everybody on the subnet, and why some are left out',
+    run: async (argv, hands) => (await import('./miners.ts')).minersCommand(argv, hands),
+  },
+  explain: {
+    summary: 'show where the score of one miner comes from',
+    run: async (argv, hands) => (await import('./explain.ts')).explainCommand(argv, hands),
+  },
+  weights: {
+    summary: '"weights show": what was wanted, and what stands on chain',
+    run: async (argv, hands) => (await import('./weights.ts')).weightsCommand(argv, hands),
+  },
+  penalize: {
+    summary: 'punish a miner, with a reason and an end',
+    run: async (argv, hands) => (await import('./penalize.ts')).penalizeCommand(argv, hands),
+  },
+  pardon: {
+    summary: 'end a penalty',
+    run: async (argv, hands) => (await import('./pardon.ts')).pardonCommand(argv, hands),
+  },
 }
 
 /** For the end of `compute validator --help`. */
 export function listOfCommands(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name}  ${summary}`)
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
   return `\nCommands (see compute validator COMMAND --help):\n${lines.join('\n')}\n`
 }
 

@@ -1,0 +1,58 @@
+import { oneLine, table, when } from '../../core/text.ts'
+import type { WeightsAnswer } from '../operator/answers.ts'
+import { percent } from './words.ts'
+
+type Row = WeightsAnswer['rows'][number]
+
+/** The chain keeps u16 values: less than half of a hundredth of a percent may go in rounding. */
+const SAME = 0.00005
+
+/** For people. Pure. */
+export function weightsText(a: WeightsAnswer, nowMs: number): string {
+  const blocks = [headText(a)]
+  if (a.cycles.length > 0) blocks.push(cyclesText(a, nowMs))
+  if (a.rows.length > 0) blocks.push(rowsText(a))
+  return blocks.join('\n\n')
+}
+
+function headText(a: WeightsAnswer): string {
+  const [newest] = a.cycles
+  return [
+    `validator  ${a.hotkey}, ${a.uid === null ? 'NOT ON THE SUBNET' : `uid ${a.uid}`}`,
+    `weights    ${newest ? `cycle ${newest.id} is ${newest.state}${newest.reason ? `: ${oneLine(newest.reason)}` : ''}` : 'none were set yet'}`,
+    `next       ${a.due_block === null ? 'not known yet' : `due at block ${a.due_block}${leftOf(a.due_block, a.block)}`}`,
+    ...(a.trouble ? [`trouble    ${oneLine(a.trouble)}`] : []),
+    ...(a.chain_trouble ? [`chain      CANNOT BE READ NOW: ${oneLine(a.chain_trouble)}`] : []),
+  ].join('\n')
+}
+
+function leftOf(due: number, block: number | null): string {
+  if (block === null) return ''
+  return due > block ? `, in ${due - block} blocks` : ', now'
+}
+
+function cyclesText({ cycles }: WeightsAnswer, nowMs: number): string {
+  const rows = cycles.map((c) => [
+    String(c.id),
+    when(c.at, nowMs),
+    c.mode,
+    c.state,
+    String(c.uids),
+    String(c.planned_block),
+    numberOr(c.included_block),
+    numberOr(c.reveal_block),
+    numberOr(c.read_block),
+    String(c.attempts),
+    c.reason ?? '',
+  ])
+  return table(['CYCLE', 'WHEN', 'MODE', 'STATE', 'UIDS', 'PLANNED', 'INCLUDED', 'REVEAL', 'READ', 'TRIES', 'WHY'], rows)
+}
+
+const numberOr = (n: number | null) => (n === null ? '-' : String(n))
+
+function rowsText({ rows, of_cycle: cycle }: WeightsAnswer): string {
+  const lines = rows.map((r) => [String(r.uid), r.hotkey ?? '-', percent(r.wanted), r.found === null ? '?' : percent(r.found), differs(r)])
+  return table(['UID', 'HOTKEY', cycle === null ? 'WANTED' : `WANTED BY ${cycle}`, 'ON CHAIN', ''], lines)
+}
+
+const differs = ({ wanted, found }: Row) => (found === null || Math.abs(wanted - found) <= SAME ? '' : 'DIFFERS')

@@ -1,0 +1,163 @@
+import * as z from 'zod'
+import { hotkey, provedGpus } from '../../../schema/index.ts'
+import { EXCLUSIONS } from '../score/types.ts'
+
+/** What the control socket of a validator answers to its operator, for both ends of it. */
+
+const time = z.iso.datetime()
+/** Of the whole, 0 to 1. */
+const share = z.number()
+
+const penalty = z.object({ reason: z.string(), from: time, /** Null: until it is pardoned. */ until: time.nullable() })
+
+const excluded = z.enum(EXCLUSIONS).nullable()
+
+export const minersAnswer = z.object({
+  version: z.string(),
+  block: z.number(),
+  miners: z.array(
+    z.object({
+      uid: z.number(),
+      hotkey: z.string(),
+      excluded,
+      /** In words, where it is excluded. */
+      why: z.string().nullable(),
+      /** Other uids with the same address. */
+      shares: z.array(z.number()),
+      /** 0 to 100; null: not scored yet. */
+      score: z.number().nullable(),
+      gpus: provedGpus.nullable(),
+      own: z.boolean(),
+      reliability: z.number().nullable(),
+      allocated: z.boolean(),
+      note: z.string().nullable(),
+      scored_at: time.nullable(),
+      penalty: penalty.nullable(),
+    }),
+  ),
+})
+export type MinersAnswer = z.infer<typeof minersAnswer>
+
+const provedCard = z.object({
+  uuid: z.string(),
+  model: z.string(),
+  /** Since the proof, as the edge counts rents; null: the edge does not know this card any more. */
+  rented_ms: z.number().nullable(),
+  unrented_ms: z.number().nullable(),
+})
+
+export const explainAnswer = z.object({
+  version: z.string(),
+  block: z.number(),
+  at: time,
+  uid: z.number(),
+  hotkey: z.string(),
+  coldkey: z.string(),
+  address: z.string().nullable(),
+  excluded,
+  why: z.string().nullable(),
+  shares: z.array(z.number()),
+  stat: z
+    .object({
+      score: z.number(),
+      gpus: provedGpus.nullable(),
+      own: z.boolean(),
+      reliability: z.number(),
+      allocated: z.boolean(),
+      factors: z.array(z.object({ name: z.string(), value: z.number(), from: z.string() })),
+      note: z.string().nullable(),
+      block: z.number(),
+      at: time,
+    })
+    .nullable(),
+  /** What it told the edge; null: the edge does not know it. */
+  edge: z
+    .object({
+      online: z.string(),
+      available: z.boolean(),
+      version: z.string(),
+      simulated: z.boolean(),
+      gpus: z.array(z.object({ model: z.string(), rented: z.boolean() })),
+      asked_at: time,
+    })
+    .nullable(),
+  proofs: z.array(
+    z.object({
+      at: time,
+      block: z.number(),
+      result: z.enum(['valid', 'invalid', 'failed']),
+      reason: z.string().nullable(),
+      simulated: z.boolean(),
+      duration_ms: z.number(),
+      cards: z.array(provedCard),
+    }),
+  ),
+  liveness: z.object({ attempts: z.number(), successes: z.number() }),
+  penalty: penalty.nullable(),
+  peers: z.array(z.object({ validator: z.string(), stake: z.string(), score: z.number(), gpus: provedGpus.nullable(), at: time })),
+  /** The newest cycle of weights that was more than a plan, and what stands on chain now. */
+  weight: z.object({
+    cycle: z.object({ id: z.number(), state: z.string(), reason: z.string().nullable() }).nullable(),
+    wanted: share.nullable(),
+    found: share.nullable(),
+    trouble: z.string().nullable(),
+  }),
+})
+export type ExplainAnswer = z.infer<typeof explainAnswer>
+
+const cycle = z.object({
+  id: z.number(),
+  mode: z.string(),
+  state: z.string(),
+  uids: z.number(),
+  planned_block: z.number(),
+  included_block: z.number().nullable(),
+  reveal_block: z.number().nullable(),
+  read_block: z.number().nullable(),
+  read_at: time.nullable(),
+  attempts: z.number(),
+  reason: z.string().nullable(),
+  at: time,
+})
+
+export const weightsAnswer = z.object({
+  version: z.string(),
+  hotkey: z.string(),
+  uid: z.number().nullable(),
+  block: z.number().nullable(),
+  /** When weights are to be set next; null: not known yet. */
+  due_block: z.number().nullable(),
+  /** Why no weights can be set now; null: nothing is wrong. */
+  trouble: z.string().nullable(),
+  /** Newest first. */
+  cycles: z.array(cycle),
+  /** Of the newest cycle that was more than a plan beside what the chain says now. */
+  rows: z.array(z.object({ uid: z.number(), hotkey: z.string().nullable(), wanted: share, found: share.nullable() })),
+  /** Which cycle `wanted` is of. */
+  of_cycle: z.number().nullable(),
+  /** Why `found` and the matrix could not be read; null: they were. */
+  chain_trouble: z.string().nullable(),
+  /** Rows of all validators, as [uid, u16]; null: not asked for, or not read. */
+  matrix: z.array(z.object({ uid: z.number(), hotkey: z.string().nullable(), weights: z.array(z.tuple([z.number(), z.number()])) })).nullable(),
+})
+export type WeightsAnswer = z.infer<typeof weightsAnswer>
+
+const MINUTE_MS = 60_000
+const YEAR_MS = 366 * 24 * 3600_000
+
+export const whose = z.strictObject({ hotkey })
+/** A miner by hotkey or uid. */
+export const which = z.strictObject({ miner: z.union([hotkey, z.number().int().min(0).max(65_535)]) })
+export const penalizeInput = z.strictObject({
+  hotkey,
+  reason: z.string().trim().min(1, 'say why').max(200, 'at most 200 characters'),
+  /** Null: until it is pardoned. */
+  for_ms: z.number().int().min(MINUTE_MS, 'a minute at least').max(YEAR_MS, 'a year at most').nullable(),
+})
+export type PenalizeInput = z.infer<typeof penalizeInput>
+
+/** `before`: the penalty that held until now. */
+export const penalized = z.object({ version: z.string(), hotkey: z.string(), uid: z.number(), now: penalty, before: penalty.nullable() })
+export type Penalized = z.infer<typeof penalized>
+export const pardoned = z.object({ version: z.string(), hotkey: z.string(), uid: z.number().nullable(), before: penalty.nullable() })
+export type Pardoned = z.infer<typeof pardoned>
