@@ -11,6 +11,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Agents load one form of the SDK, the public client of the tests the other: in tests only, both are there.
+    env: { POLKADOTJS_DISABLE_ESM_CJS_WARNING: '1' },
     onConsoleLog: (line) => !CLIENT_NOISE.test(line),
     reporters: process.env['CI'] ? ['default', ['json', { outputFile: '.build/tests.json' }]] : ['default'],
     projects: [
