@@ -27,7 +27,8 @@ async function up(options: UpOptions, interruption: Interruption): Promise<void>
     const { uids } = await stack.startChain()
     await stack.startMiners()
     const miners = stack.miners.map(({ hotkey, options: { ports } }) => ({ hotkey, ports, uid: uids.get(hotkey) ?? null }))
-    const validator = { hotkey: stack.validator.hotkey, uid: uids.get(stack.validator.hotkey) ?? null }
+    const { hotkey, state: at } = stack.validator
+    const validator = { hotkey, uid: uids.get(hotkey) ?? null, state: at }
     const { url, chainUrl, databaseUrl, clientKey, adminKey } = stack
     say(banner({ url, chainUrl, databaseUrl, clientKey, adminKey, folder: state.folder, simulate, validator, miners }, choice))
     await stack.broken

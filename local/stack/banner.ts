@@ -7,13 +7,14 @@ type Agent = { hotkey: string; uid: number | null }
 export type Facts = Pick<Stack, 'url' | 'chainUrl' | 'databaseUrl' | 'clientKey' | 'adminKey'> & {
   folder: string
   simulate: string | null
-  validator: Agent
+  /** `state`: its state directory. */
+  validator: Agent & { state: string }
   miners: (Agent & { ports: { first: number; last: number } })[]
 }
 
 const named = ({ hotkey, uid }: Agent) => `${hotkey}, ${uid === null ? 'let in by hand' : `uid ${uid}`}`
 
-/** What a person needs to use the stack. Pure. Both commands can be pasted as they stand. */
+/** What a person needs to use the stack. Pure. The commands can be pasted as they stand. */
 export function banner(f: Facts, { driver, image, notes }: Choice): string {
   const gpus = f.simulate === null ? 'the GPUs of this machine' : `${f.simulate} (simulated)`
   const as = `COMPUTE_URL=${f.url} COMPUTE_API_KEY=${f.clientKey}`
@@ -34,6 +35,8 @@ export function banner(f: Facts, { driver, image, notes }: Choice): string {
     '',
     `  ${as} ./compute up --name first`,
     `  ${as} ./compute ssh first`,
+    `  ./compute validator explain ${f.miners[0]?.hotkey} --state ${f.validator.state}`,
+    `  ./compute weights show --matrix --state ${f.validator.state}`,
     '',
     'Ctrl-C stops everything; npm start resumes it.',
   ].join('\n')

@@ -9,14 +9,13 @@ import type { UpOptions } from './options.ts'
 import { Stack } from './stack.ts'
 import { StackState } from './state.ts'
 import { type Say, Steps } from './steps.ts'
-import { story } from './story.ts'
-import type { Roster } from './subnet.ts'
+import { story, type Told } from './story.ts'
 
 /** Starts a stack of its own, plays the story, and leaves nothing behind. Rejects with a Mistake naming step and cause. */
 export async function demo(options: UpOptions, choice: Choice, interruption: Interruption, say: Say): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'compute-demo-'))
   const steps = new Steps(say)
-  let roster: Roster
+  let told: Told
   for (const note of choice.notes) say(note)
   try {
     const { miners, simulate } = options
@@ -24,12 +23,14 @@ export async function demo(options: UpOptions, choice: Choice, interruption: Int
     const firstPort = randomInt(20_000, 29_000)
     const stack = new Stack({ state: await StackState.open(folder), port: 0, choice, miners, simulate, firstPort })
     interruption.kill = () => stack.kill()
-    roster = await thenStop(Promise.race([story(stack, choice, steps), stack.broken, interruption.first]), () => stopAll(stack, steps))
+    told = await thenStop(Promise.race([story(stack, choice, steps), stack.broken, interruption.first]), () => stopAll(stack, steps))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-  const { registered, block: snapshot_block } = roster
-  say(JSON.stringify({ demo: 'ok', driver: choice.driver, registered, snapshot_block, steps: steps.ms }))
+  const { registered, block: snapshot_block } = told.roster
+  // `uids`: those that the validator's row on the chain gives weight to, as it read it back.
+  const weights = { weights_read_back: true, uids: told.weights.uids.length }
+  say(JSON.stringify({ demo: 'ok', driver: choice.driver, registered, snapshot_block, ...weights, steps: steps.ms }))
 }
 
 function stopAll(stack: Stack, steps: Steps): Promise<unknown> {

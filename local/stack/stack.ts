@@ -7,9 +7,11 @@ import { migrate } from '../database/migrate.ts'
 import { Child, type ChildOptions } from './child.ts'
 import type { Choice } from './engine.ts'
 import { StackMiner } from './miner.ts'
+import { BLOCK_MS } from './pace.ts'
 import type { StackState } from './state.ts'
 import { enrol, rolesFollow, type Roster } from './subnet.ts'
 import { StackValidator } from './validator.ts'
+import { type Scored, scoresOf, type Shown, weightsOf, type Weighed } from './weights.ts'
 
 const PORTS_A_MINER = 500
 const REGISTER_MS = 60_000
@@ -94,7 +96,7 @@ export class Stack {
     const [kept, hint] = [state.path('chain.json'), `Or remove ${state.folder} to begin anew`]
     if (!existsSync(kept) && existsSync(state.path('validator', 'state', 'validator.json')))
       throw new Mistake(`${kept} is gone, and what else is in ${state.folder} follows that chain: put it back. ${hint}`)
-    const args = ['--state', kept, '--block-ms', '1000', '--register', 'off']
+    const args = ['--state', kept, '--block-ms', String(BLOCK_MS), '--register', 'off']
     this.chainUrl = await this.#server({ name: 'chain', script: 'local/chain/main.ts', args, hint })
   }
 
@@ -124,7 +126,8 @@ export class Stack {
   async startChain(): Promise<Roster> {
     const miners = this.#miners.map((m) => m.hotkey)
     this.#goOn()
-    this.#watch(this.validator.start(this.#registration, this.chainUrl, NETUID))
+    const hotkeys = { hotkeys: miners, simulate: this.#o.simulate }
+    this.#watch(await this.validator.start(this.#registration, this.chainUrl, NETUID, hotkeys))
     const block = await this.#orBroken(enrol(this.chainUrl, NETUID, this.validator.hotkey, miners))
     const log = this.#o.state.path('log', 'validator.log')
     return this.#orBroken(rolesFollow(this.#api(this.adminKey), block, [this.validator.hotkey, ...miners], log))
@@ -135,6 +138,21 @@ export class Stack {
     this.#goOn()
     for (const miner of this.#miners) this.#startAgent(miner)
     await this.#orBroken(this.#registered())
+  }
+
+  /** What the validator makes of its miners, once it has a score for each. */
+  scores(): Promise<Scored[]> {
+    return this.#orBroken(scoresOf(this.#weighed))
+  }
+
+  /** Lets time on the chain go by until the validator has read back the weights it set for its miners. */
+  weights(): Promise<Shown> {
+    return this.#orBroken(weightsOf(this.#weighed))
+  }
+
+  get #weighed(): Weighed {
+    const { chainUrl, validator } = this
+    return { chainUrl, netuid: NETUID, state: validator.state, miners: this.#miners.map((m) => m.hotkey), log: this.#o.state.path('log', 'validator.log') }
   }
 
   /** Kills the agent of a hotkey with -9, does `meanwhile`, and starts it again as a service manager would. */

@@ -8,6 +8,7 @@ import { runCommand } from './login.ts'
 import { NETUID, type Stack } from './stack.ts'
 import type { Steps } from './steps.ts'
 import type { Roster } from './subnet.ts'
+import type { Shown } from './weights.ts'
 
 const HEADER = { prefer: 'wait=50' }
 const HOURS = 48
@@ -107,8 +108,18 @@ class Rental {
   }
 }
 
-/** The story of a rental, once through: everything a tenant can do, and an agent that dies under it. @returns who is on the subnet */
-export async function story(stack: Stack, choice: Choice, steps: Steps): Promise<Roster> {
+/** What a story leaves to tell: who is on the subnet, and the weights that the chain shows. */
+export type Told = { roster: Roster; weights: Shown }
+
+/** The market, once through: miners that are scored, weights that are there, everything a tenant can do, and an agent that dies under it. */
+export async function story(stack: Stack, choice: Choice, steps: Steps): Promise<Told> {
+  const roster = await opening(stack, choice, steps)
+  const weights = await valuing(stack, steps)
+  await renting(stack, steps)
+  return { roster, weights }
+}
+
+async function opening(stack: Stack, choice: Choice, steps: Steps): Promise<Roster> {
   await steps.run(
     'start',
     () => stack.startServers(),
@@ -124,6 +135,25 @@ export async function story(stack: Stack, choice: Choice, steps: Steps): Promise
     () => stack.startMiners(),
     () => `${stack.miners.length} miner(s), driver ${choice.driver}`,
   )
+  return roster
+}
+
+async function valuing(stack: Stack, steps: Steps): Promise<Shown> {
+  await steps.run(
+    'scores',
+    () => stack.scores(),
+    (miners) => miners.map(({ uid, score, gpus }) => `uid ${uid} ${round(score)}${gpus ? ` (${gpus.count} x ${gpus.model})` : ''}`).join(', '),
+  )
+  return steps.run(
+    'weights',
+    () => stack.weights(),
+    ({ uids, block }) => `${uids.length} uids (${uids.join(', ')}), committed, revealed and read back at block ${block}`,
+  )
+}
+
+const round = (score: number | null) => (score === null ? 'not scored' : `scores ${Number(score.toFixed(2))}`)
+
+async function renting(stack: Stack, steps: Steps): Promise<void> {
   const api = connect({ url: stack.url, key: stack.clientKey })
   const rental = await steps.run(
     'allocate',
@@ -163,5 +193,4 @@ export async function story(stack: Stack, choice: Choice, steps: Steps): Promise
     (said) => `the agent is back and restarts it: ${said}`,
   )
   await steps.run('release', () => rental.release(), text)
-  return roster
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { AGENT_FLAGS } from '../../node-agents/core/flags.ts'
 import { Child } from './child.ts'
+import { record } from './recorded.ts'
 import { hotkeyAt } from './wallet.ts'
 
 export type ValidatorOptions = {
@@ -24,15 +25,27 @@ export class StackValidator {
     return new StackValidator(await hotkeyAt(join(options.folder, 'hotkey')), options)
   }
 
-  /** Starts the agent. @param registration the edge's `url#fingerprint` */
-  start(registration: string, chain: string, netuid: number): Child {
+  /** Of the agent: what its commands take as `--state`. */
+  get state(): string {
+    return join(this.#o.folder, 'state')
+  }
+
+  /**
+   * Starts the agent. It believes that the miners have the cards they were given.
+   * @param registration the edge's `url#fingerprint`
+   */
+  async start(registration: string, chain: string, netuid: number, miners: { hotkeys: string[]; simulate: string | null }): Promise<Child> {
     const { folder, log } = this.#o
+    const recorded = join(folder, 'proofs.json')
+    await record(recorded, miners.hotkeys, miners.simulate)
     const args = {
       '--edge': registration,
       '--hotkey-file': join(folder, 'hotkey'),
-      '--state': join(folder, 'state'),
+      '--state': this.state,
       '--chain': chain,
       '--netuid': String(netuid),
+      '--recorded-proofs': recorded,
+      '--max-random-delay': '0',
     }
     this.#child = new Child({ name: 'validator', script: 'local/validator.ts', flags: AGENT_FLAGS, args: Object.entries(args).flat(), log })
     return this.#child

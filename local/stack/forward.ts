@@ -1,0 +1,31 @@
+import { ChainControl } from '../chain/control.ts'
+
+/** A commitment as the chain keeps it: by whom, in which block, sealed how, until which round of the beacon. */
+type Timelocked = [who: string, block: string, sealed: string, round: string]
+
+/** Whoever makes a development chain go on faster than time does. */
+export class Forward {
+  readonly #control: ChainControl
+  readonly #netuid: number
+
+  constructor(url: string, netuid: number) {
+    this.#control = new ChainControl(url)
+    this.#netuid = netuid
+  }
+
+  /** So many blocks at once; none for less than one. */
+  async blocks(count: number): Promise<void> {
+    if (count > 0) await this.#control.newBlocks(count)
+  }
+
+  /** Gives the chain the beacon's pulses that commitments wait for: blocks that come before their time bring none. */
+  async pulses(): Promise<void> {
+    const index = 'SubtensorModule.SubnetEpochIndex'
+    const now = Number(await this.#control.get(index, this.#netuid))
+    // Committed in this epoch, or in the one before: later than that it is revealed, or gone.
+    for (const epoch of [now - 1, now]) {
+      const waiting = await this.#control.get<Timelocked[]>('SubtensorModule.TimelockedWeightCommits', this.#netuid, String(Math.max(0, epoch)))
+      for (const [, , , round] of waiting) await this.#control.set('Drand.Pulses', [round], await this.#control.call('pulse', { round }))
+    }
+  }
+}

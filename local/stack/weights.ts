@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { askAgent } from '../../node-agents/core/ask.ts'
+import { Mistake } from '../../node-agents/core/mistake.ts'
+import { minersAnswer, type MinersAnswer, weightsAnswer, type WeightsAnswer } from '../../node-agents/validator/operator/answers.ts'
+import { Forward } from './forward.ts'
+
+const SHOWN_MS = 90_000
+const POLL_MS = 250
+
+export type Weighed = {
+  chainUrl: string
+  netuid: number
+  /** State directory of the validator. */
+  state: string
+  miners: string[]
+  /** Where to look when nothing comes. */
+  log: string
+}
+
+export type Scored = MinersAnswer['miners'][number]
+/** Weights as the chain shows them: the block they were read back at, and the uids that have some. */
+export type Shown = { block: number; uids: number[] }
+
+/** Waits until the validator has a score for each of these miners. Rejects with a Mistake that says what is missing. @returns them by uid */
+export async function scoresOf({ state, miners, log }: Weighed): Promise<Scored[]> {
+  return patiently(log, async () => {
+    const answer = await askAgent(state, 'GET', '/miners', minersAnswer)
+    const ours = answer.miners.filter((m) => miners.includes(m.hotkey))
+    const without = miners.filter((hotkey) => !ours.some((m) => m.hotkey === hotkey && (m.score ?? 0) > 0))
+    const why = (hotkey: string) => ours.find((m) => m.hotkey === hotkey)
+    return without.length === 0 ? { done: ours } : { missing: `no score of ${without.map((h) => told(h, why(h))).join(', ')}` }
+  })
+}
+
+const told = (hotkey: string, m: Scored | undefined) => `${hotkey}${m?.why || m?.note ? ` (${m.why ?? m.note})` : ''}`
+
+/**
+ * Waits until the validator has read back that the chain shows weights for each of these miners. The chain goes on at once to where
+ * something happens: to the block in which weights are due, and to the one that reveals what was committed.
+ * Rejects with a Mistake that says what is missing.
+ */
+export async function weightsOf({ chainUrl, netuid, state, miners, log }: Weighed): Promise<Shown> {
+  const chain = new Forward(chainUrl, netuid)
+  return patiently(log, async () => {
+    const answer = await askAgent(state, 'GET', '/weights', weightsAnswer)
+    const shown = shownIn(answer, miners)
+    if (shown) return { done: shown }
+    await hasten(chain, answer)
+    const [newest] = answer.cycles
+    return { missing: `the chain shows no weights for all miners; the last ones are ${newest?.state ?? 'not there'} ${newest?.reason ?? ''}` }
+  })
+}
+
+/** Null: not what is wanted yet. Pure. */
+export function shownIn({ cycles, rows }: Pick<WeightsAnswer, 'cycles' | 'rows'>, miners: string[]): Shown | null {
+  const [newest] = cycles
+  if (newest?.state !== 'confirmed' || newest.read_block === null) return null
+  const weighed = rows.filter((row) => (row.found ?? 0) > 0)
+  const all = miners.every((hotkey) => weighed.some((row) => row.hotkey === hotkey))
+  return all ? { block: newest.read_block, uids: weighed.map((row) => row.uid) } : null
+}
+
+/** What is being sent is left alone: a transaction is good for a few blocks only. */
+async function hasten(chain: Forward, { block, due_block: due, cycles: [newest] }: WeightsAnswer): Promise<void> {
+  if (block === null || newest?.state === 'planned' || newest?.state === 'sending' || newest?.state === 'revealing') return
+  if (newest?.state === 'included') {
+    if (newest.reveal_block === null) return
+    await chain.pulses()
+    await chain.blocks(newest.reveal_block + 1 - block)
+  } else if (due !== null) {
+    await chain.blocks(due - block)
+  }
+}
+
+type Look<T> = { done: T } | { missing: string }
+
+/** Looks again and again; an agent that does not answer yet is as good as one that has nothing. */
+async function patiently<T>(log: string, look: () => Promise<Look<T>>): Promise<T> {
+  const deadline = Date.now() + SHOWN_MS
+  for (;;) {
+    const seen = await look().catch(missing)
+    if ('done' in seen) return seen.done
+    if (Date.now() > deadline) throw new Mistake(`after ${SHOWN_MS / 1000} s ${seen.missing.trim()}; see ${log}`)
+    await sleep(POLL_MS)
+  }
+}
+
+function missing(error: unknown): { missing: string } {
+  if (error instanceof Mistake) return { missing: error.message }
+  throw error
+}
