@@ -16,6 +16,8 @@ export function explainText(a: ExplainAnswer): string {
     `liveness   ${a.liveness.attempts === 0 ? 'no challenge yet' : `${a.liveness.successes} of ${a.liveness.attempts} challenges answered`}`,
     `proofs     ${a.proofs.length === 0 ? 'none yet' : ''}`.trimEnd(),
     ...indented(proofLines(a, nowMs)),
+    `cards      ${a.cards_trouble ? oneLine(a.cards_trouble) : a.cards.length === 0 ? 'none is proved' : ''}`.trimEnd(),
+    ...indented(cardLines(a, nowMs)),
     `others     ${a.peers.length === 0 ? 'no number of another validator counts' : ''}`.trimEnd(),
     ...indented(peerLines(a, nowMs)),
     `weight     ${weightText(a)}`,
@@ -66,12 +68,11 @@ function proofLines({ proofs }: ExplainAnswer, nowMs: number): string | null {
     when(p.at, nowMs),
     String(p.block),
     p.result,
-    p.cards.length === 0 ? '-' : `${modelsOf(p.cards.map((c) => c.model))}${p.simulated ? ', simulated' : ''}`,
-    ageOf(p.cards),
+    p.gpus.length === 0 ? '-' : `${modelsOf(p.gpus)}${p.simulated ? ', simulated' : ''}`,
     `${(p.duration_ms / 1000).toFixed(1)} s`,
     p.reason ?? '',
   ])
-  return table(['WHEN', 'BLOCK', 'RESULT', 'CARDS', 'SINCE THEN', 'TOOK', 'WHY'], rows)
+  return table(['WHEN', 'BLOCK', 'RESULT', 'CARDS', 'TOOK', 'WHY'], rows)
 }
 
 function modelsOf(models: string[]): string {
@@ -80,16 +81,24 @@ function modelsOf(models: string[]): string {
   return [...counts].map(([model, count]) => cards({ model, count })).join(', ')
 }
 
-/** Of the card that was rented least, whose proof is the oldest. */
-function ageOf(cards: ExplainAnswer['proofs'][number]['cards']): string {
-  const known = cards.flatMap((c) => (c.rented_ms === null || c.unrented_ms === null ? [] : [{ rented: c.rented_ms, unrented: c.unrented_ms }]))
-  const gone = cards.length - known.length
-  const [oldest] = known.toSorted((a, b) => b.unrented - a.unrented)
-  const said = [
-    oldest ? `${span(oldest.unrented / 1000)} unrented, ${span(oldest.rented / 1000)} rented` : null,
-    gone > 0 ? `${gone} not at the edge now` : null,
-  ]
-  return said.filter((s) => s !== null).join('; ') || '-'
+const LAPSES = {
+  gone: 'no: the edge does not show it now',
+  simulated: 'no: simulated, which counts in development only',
+  aged: 'no: not rented for too long since its proof',
+  old: 'no: its proof is too old',
+}
+
+function cardLines({ cards }: ExplainAnswer, nowMs: number): string | null {
+  if (cards.length === 0) return null
+  const rows = cards.map((c) => [
+    c.uuid,
+    c.model,
+    when(c.proved_at, nowMs),
+    span(c.unrented_ms / 1000),
+    span((c.age_ms - c.unrented_ms) / 1000),
+    c.lapse === null ? 'yes' : LAPSES[c.lapse],
+  ])
+  return table(['UUID', 'MODEL', 'PROVED', 'UNRENTED SINCE', 'RENTED SINCE', 'COUNTS'], rows)
 }
 
 function peerLines({ peers }: ExplainAnswer, nowMs: number): string | null {

@@ -38,12 +38,16 @@ export const minersAnswer = z.object({
 })
 export type MinersAnswer = z.infer<typeof minersAnswer>
 
+/** A card that own proofs speak of, by the newest of them. */
 const provedCard = z.object({
   uuid: z.string(),
   model: z.string(),
-  /** Since the proof, as the edge counts rents; null: the edge does not know this card any more. */
-  rented_ms: z.number().nullable(),
-  unrented_ms: z.number().nullable(),
+  proved_at: time,
+  age_ms: z.number(),
+  /** The part of its age that counts: milliseconds in which it was not rented. */
+  unrented_ms: z.number(),
+  /** Why it counts for nothing; null: it counts. */
+  lapse: z.enum(['gone', 'simulated', 'aged', 'old']).nullable(),
 })
 
 export const explainAnswer = z.object({
@@ -81,6 +85,7 @@ export const explainAnswer = z.object({
       asked_at: time,
     })
     .nullable(),
+  /** Newest first. */
   proofs: z.array(
     z.object({
       at: time,
@@ -89,9 +94,12 @@ export const explainAnswer = z.object({
       reason: z.string().nullable(),
       simulated: z.boolean(),
       duration_ms: z.number(),
-      cards: z.array(provedCard),
+      gpus: z.array(z.string()),
     }),
   ),
+  cards: z.array(provedCard),
+  /** Why the cards cannot be told; null: they can. */
+  cards_trouble: z.string().nullable(),
   liveness: z.object({ attempts: z.number(), successes: z.number() }),
   penalty: penalty.nullable(),
   peers: z.array(z.object({ validator: z.string(), stake: z.string(), score: z.number(), gpus: provedGpus.nullable(), at: time })),

@@ -14,8 +14,10 @@ export type Desk = {
   store: Store
   /** As of the last block that could be read; null: none yet. */
   metagraph(): Metagraph | null
-  /** Everybody on the subnet after the filter. */
-  filtered(m: Metagraph): Filtered[]
+  /** Everybody on the subnet after the filter, by hotkey. */
+  filtered(m: Metagraph): ReadonlyMap<string, Filtered>
+  /** Whether simulated cards count. */
+  development(): boolean
   /** Numbers of other validators that count, by hotkey of the miner. */
   peers(m: Metagraph): Promise<Map<string, PeerNumber[]>>
   weights(): { dueBlock: number | null; trouble: string | null }

@@ -1,7 +1,9 @@
 import { VERSION } from '../../core/version.ts'
 import type { Neuron } from '../../core/chain/types.ts'
+import { type CardProof, valid } from '../score/economics.ts'
 import type { PeerNumber } from '../score/types.ts'
 import type { Proof, Spec, Stat } from '../store/types.ts'
+import { MECHANISM } from '../weights/look.ts'
 import type { ExplainAnswer } from './answers.ts'
 import { addressOf, type Desk, iso, neuronOf, newestOf, penaltyIn, subnetOf } from './desk.ts'
 import { readNow, sharesOf, wantedBy } from './onchain.ts'
@@ -12,7 +14,7 @@ export async function explanationOf(desk: Desk, miner: string | number): Promise
   const neuron = neuronOf(m, miner)
   const { store, clock } = desk
   const nowMs = clock.wallMs()
-  const filtered = desk.filtered(m).find((f) => f.uid === neuron.uid)
+  const filtered = desk.filtered(m).get(neuron.hotkey)
   const [stats, specs, proofs, liveness, penalties, peers, weight] = await Promise.all([
     store.stats(),
     store.specs(),
@@ -23,6 +25,7 @@ export async function explanationOf(desk: Desk, miner: string | number): Promise
     weightOf(desk, neuron, m.neurons.find((n) => n.hotkey === desk.hotkey)?.uid ?? null),
   ])
   const spec = specs.get(neuron.hotkey)
+  const known = proofs.get(neuron.hotkey) ?? []
   return {
     version: VERSION,
     block: m.block.number,
@@ -36,7 +39,8 @@ export async function explanationOf(desk: Desk, miner: string | number): Promise
     shares: filtered?.shares ?? [],
     stat: statView(stats.get(neuron.hotkey)),
     edge: edgeView(spec),
-    proofs: (proofs.get(neuron.hotkey) ?? []).map((p) => proofView(p, spec, nowMs)),
+    proofs: known.map(proofView),
+    ...cardsOf(known, spec, { nowMs, development: desk.development() }),
     liveness: liveness.get(neuron.hotkey) ?? { attempts: 0, successes: 0 },
     penalty: penaltyIn(penalties.get(neuron.hotkey)),
     peers: (peers.get(neuron.hotkey) ?? []).map(peerView),
@@ -46,7 +50,7 @@ export async function explanationOf(desk: Desk, miner: string | number): Promise
 
 async function weightOf(desk: Desk, { uid, hotkey }: Neuron, ownUid: number | null): Promise<ExplainAnswer['weight']> {
   const { chain, netuid, store } = desk
-  const [cycles, row] = await Promise.all([store.cycles(10), readNow(desk, async () => (ownUid === null ? [] : chain.weights(netuid, 0, ownUid)))])
+  const [cycles, row] = await Promise.all([store.cycles(10), readNow(desk, async () => (ownUid === null ? [] : chain.weights(netuid, MECHANISM, ownUid)))])
   const cycle = newestOf(cycles)
   // Who had this uid when the cycle was planned may be gone: its weight is not this miner's.
   const same = cycle !== null && (cycle.hotkeys[cycle.uids.indexOf(uid)] ?? hotkey) === hotkey
@@ -70,15 +74,23 @@ function edgeView(spec: Spec | undefined): ExplainAnswer['edge'] {
   return { online, available, version, simulated, gpus: gpus.map(({ model, rented }) => ({ model, rented })), asked_at: iso(spec.at) }
 }
 
-function proofView(p: Proof, spec: Spec | undefined, nowMs: number): ExplainAnswer['proofs'][number] {
-  const known = new Map(spec?.miner.gpus.map((g) => [g.uuid, g.rented_ms]))
-  const { at, block, result, reason, simulated, durationMs, gpus } = p
-  const cards = gpus.map(({ uuid, model, rentedMs }) => {
-    const total = known.get(uuid)
-    const rented = total === undefined ? null : Math.max(0, total - rentedMs)
-    return { uuid, model, rented_ms: rented, unrented_ms: rented === null ? null : Math.max(0, nowMs - at - rented) }
-  })
-  return { at: iso(at), block, result, reason, simulated, duration_ms: durationMs, cards }
+function proofView({ at, block, result, reason, simulated, durationMs, gpus }: Proof): ExplainAnswer['proofs'][number] {
+  return { at: iso(at), block, result, reason, simulated, duration_ms: durationMs, gpus: gpus.map((g) => g.model) }
+}
+
+/** How old the proof of each card is. A record that makes no sense is told: whoever asks wants to see the rest. */
+function cardsOf(proofs: Proof[], spec: Spec | undefined, at: { nowMs: number; development: boolean }): Pick<ExplainAnswer, 'cards' | 'cards_trouble'> {
+  try {
+    const { cards } = valid(proofs, spec?.miner ?? null, at)
+    return { cards: cards.map(cardView), cards_trouble: null }
+  } catch (error) {
+    if (error instanceof RangeError) return { cards: [], cards_trouble: error.message }
+    throw error
+  }
+}
+
+function cardView({ uuid, model, atMs, wallMs, unrentedMs, lapse }: CardProof): ExplainAnswer['cards'][number] {
+  return { uuid, model, proved_at: iso(atMs), age_ms: wallMs, unrented_ms: unrentedMs, lapse }
 }
 
 function peerView({ validator, stake, score, gpus, atMs }: PeerNumber): ExplainAnswer['peers'][number] {

@@ -6,8 +6,10 @@ import { type Desk, iso, penaltyIn, subnetOf } from './desk.ts'
 export async function minersOf(desk: Desk): Promise<MinersAnswer> {
   const m = subnetOf(desk)
   const [stats, penalties] = await Promise.all([desk.store.stats(), desk.store.penalties(desk.clock.wallMs())])
-  const miners = desk.filtered(m).map(({ uid, hotkey, excluded, why, shares }) => {
+  const filtered = desk.filtered(m)
+  const miners = m.neurons.map(({ uid, hotkey }) => {
     const stat = stats.get(hotkey)
+    const { excluded = null, why = null, shares = [] } = filtered.get(hotkey) ?? {}
     return {
       uid,
       hotkey,
@@ -24,5 +26,5 @@ export async function minersOf(desk: Desk): Promise<MinersAnswer> {
       penalty: penaltyIn(penalties.get(hotkey)),
     }
   })
-  return { version: VERSION, block: m.block.number, miners: miners.toSorted((a, b) => a.uid - b.uid) }
+  return { version: VERSION, block: m.block.number, miners }
 }

@@ -1,13 +1,12 @@
 import type { Metagraph, WeightRow } from '../../core/chain/types.ts'
 import { VERSION } from '../../core/version.ts'
 import type { Cycle } from '../store/types.ts'
+import { MECHANISM } from '../weights/look.ts'
 import type { WeightsAnswer } from './answers.ts'
 import { type Desk, iso, isoOrNull, newestOf } from './desk.ts'
 import { type Reading, readNow, sharesOf, wantedBy } from './onchain.ts'
 
 const SHOWN = 10
-/** A subnet is its own mechanism 0, the only one that miners of this market are weighed under. */
-const MECHANISM = 0
 
 /** Where the weights of this validator stand. @param matrix with the rows of all others */
 export async function weightsOf(desk: Desk, matrix: boolean): Promise<WeightsAnswer> {
