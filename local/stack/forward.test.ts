@@ -1,0 +1,37 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { connectChain } from '../../node-agents/core/chain/index.ts'
+import { makeLog } from '../../node-agents/core/log.ts'
+import { DEV, NETUID, ownChain, QUICK } from '../../test/support/connected.ts'
+import { Beacon } from '../chain/drand/beacon.ts'
+import { Forward } from './forward.ts'
+import { BLOCK_MS } from './pace.ts'
+
+const { Alice } = DEV
+const TEMPO = 360
+
+test('what was committed to a round hours away is revealed as soon as its epoch is there', async () => {
+  const { url, control } = await ownChain({ commitReveal: true, tempo: TEMPO })
+  await control.register(NETUID, Alice.address, Alice.address)
+  await control.stake(Alice.address, NETUID, 1_000_000_000_000n)
+  await control.permit(NETUID, 1, true)
+  await control.newBlocks(100)
+  const chain = connectChain({ endpoints: [url], genesis: null, log: makeLog('silent', 'test'), limits: QUICK, blockMs: BLOCK_MS, beacon: new Beacon().info })
+  const end = new AbortController()
+  const running = chain.run(end.signal)
+  onTestFinished(async () => {
+    end.abort()
+    await running
+  })
+  await chain.ready(AbortSignal.timeout(30_000))
+  const { block, revealBlock } = await chain.commitTimelocked(Alice, { netuid: NETUID, mechanism: 0, uids: [0], values: [65_535], versionKey: 183 })
+
+  const weights = () => control.get('SubtensorModule.Weights', NETUID, 1)
+  const forward = new Forward(url, NETUID)
+  await forward.blocks(0)
+  await forward.blocks(-5)
+  await forward.blocks(TEMPO) // the next epoch: the round is not out
+  expect(await weights()).toEqual([])
+  await forward.pulses()
+  await forward.blocks(revealBlock + 1 - block.number)
+  expect(await weights()).toEqual([[0, 65_535]])
+})

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest'
+import type { WeightsAnswer } from '../../node-agents/validator/operator/answers.ts'
+import { shownIn } from './weights.ts'
+
+type Cycle = WeightsAnswer['cycles'][number]
+type Row = WeightsAnswer['rows'][number]
+
+const cycle = (change: Partial<Cycle> = {}): Cycle => ({
+  id: 1,
+  mode: 'timelocked',
+  state: 'confirmed',
+  uids: 2,
+  planned_block: 100,
+  included_block: 101,
+  reveal_block: 720,
+  read_block: 722,
+  read_at: new Date(0).toISOString(),
+  attempts: 1,
+  reason: null,
+  at: new Date(0).toISOString(),
+  ...change,
+})
+const row = (uid: number, found: number | null): Row => ({ uid, hotkey: `miner ${uid}`, wanted: 0.5, found })
+const MINERS = ['miner 2', 'miner 3']
+const BOTH = [row(2, 0.5), row(3, 0.5)]
+
+const cases: [string, Cycle[], Row[], ReturnType<typeof shownIn>][] = [
+  ['nothing was set yet', [], [], null],
+  ['what was read back has all of them', [cycle()], BOTH, { block: 722, uids: [2, 3] }],
+  ['… and who burns', [cycle()], [row(0, 0.2), row(2, 0.4), row(3, 0.4)], { block: 722, uids: [0, 2, 3] }],
+  ['the newest counts', [cycle({ state: 'included' }), cycle()], BOTH, null],
+  ['committed is not shown', [cycle({ state: 'included', read_block: null })], BOTH, null],
+  ['others stand there', [cycle({ state: 'different' })], BOTH, null],
+  ['one of them has none', [cycle()], [row(2, 1), row(3, 0)], null],
+  ['one of them is missing', [cycle()], [row(2, 1)], null],
+  ['the chain could not be read', [cycle()], [row(2, null), row(3, null)], null],
+]
+
+describe('weights are there', () => {
+  it.each(cases)('%s', (_, cycles, rows, shown) => expect(shownIn({ cycles, rows }, MINERS)).toEqual(shown))
+})
