@@ -96,5 +96,36 @@ export const minerView = z
     protocol: z.number().int(),
     registered_at: z.iso.datetime(),
     last_report_at: z.iso.datetime().nullable(),
+    score: z
+      .number()
+      .nullable()
+      .meta({
+        description: 'Stake-weighted median of what validators say of late, 0 to 100; one that proved nothing of it counts as 0. Null: none proved anything',
+      }),
+    score_age_s: z.number().int().nullable().meta({ description: 'Of the latest proved number; null: there is none' }),
+    scored_by: z.number().int().meta({ description: 'Validators that proved something of it themselves' }),
   })
   .meta({ id: 'Miner' })
+
+/** What one validator says of a miner. */
+export const scoreView = z
+  .object({
+    validator: hotkey,
+    score: z.number(),
+    own: z.boolean().meta({ description: 'It proved that itself; what it has from others does not count here' }),
+    gpus: z.object({ model: z.string(), count: z.number().int() }).nullable(),
+    age_s: z.number().int(),
+  })
+  .meta({ id: 'Score' })
+
+export const penaltyView = z
+  .object({
+    validator: hotkey,
+    reason: z.string(),
+    from: z.iso.datetime(),
+    until: z.iso.datetime().nullable().meta({ description: 'Null: until it is pardoned' }),
+  })
+  .meta({ id: 'Penalty' })
+
+/** One miner, with what each validator says of it. */
+export const minerDetail = minerView.extend({ scores: z.array(scoreView), penalties: z.array(penaltyView) }).meta({ id: 'MinerDetail' })

@@ -1,11 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { hotkey } from '../../schema/hotkey.ts'
 import { imageReference } from '../../schema/image.ts'
-import { gpuOffer, minerView } from '../../schema/miner.ts'
+import { gpuOffer, minerDetail, minerView, type penaltyView, type scoreView } from '../../schema/miner.ts'
 import { Problem } from '../../schema/problem.ts'
 import { json, problems, router } from '../http/app.ts'
 import { bearer } from '../http/bearer.ts'
-import { miners, offers, type MinerRow, type OfferRow } from '../store/market.ts'
+import { miners, offers, type MinerRow, type OfferRow, type PenaltyOf, saidOf, type ScoreOf } from '../store/market.ts'
 import { askerOf } from '../verbs/allocate.ts'
 import { statusOf } from '../verbs/status.ts'
 
@@ -54,7 +54,7 @@ const getMiner = createRoute({
   security,
   middleware: [bearer('client')] as const,
   request: { params: z.object({ hotkey: hotkey.meta({ param: { name: 'hotkey', in: 'path' } }) }) },
-  responses: { 200: json(minerView, 'The miner'), ...problems(...common, 'not_found') },
+  responses: { 200: json(minerDetail, 'The miner, and what each validator says of it'), ...problems(...common, 'not_found') },
 })
 
 const iso = (ms: number) => new Date(ms).toISOString()
@@ -66,8 +66,10 @@ function offer(r: OfferRow, nowMs: number): z.infer<typeof gpuOffer> {
   return { hotkey, model, vram_mb: vramMb, total, free, driver, isolation, disk, network, simulated: r.simulated === 1, images, proof_age_s }
 }
 
-function miner(r: MinerRow): z.infer<typeof minerView> {
-  const { hotkey, total, free, driver, isolation, disk, network, version, protocol } = r
+const ageS = (at: number, nowMs: number) => Math.max(0, Math.floor((nowMs - at) / 1000))
+
+function miner(r: MinerRow, nowMs: number): z.infer<typeof minerView> {
+  const { hotkey, total, free, driver, isolation, disk, network, version, protocol, score, scoredAt, scoredBy } = r
   return {
     hotkey,
     status: statusOf(r),
@@ -82,7 +84,18 @@ function miner(r: MinerRow): z.infer<typeof minerView> {
     protocol,
     registered_at: iso(r.registeredAt),
     last_report_at: r.reportAt === null ? null : iso(r.reportAt),
+    score,
+    score_age_s: scoredAt === null ? null : ageS(scoredAt, nowMs),
+    scored_by: scoredBy,
   }
+}
+
+function score({ own, model, count, at, ...same }: ScoreOf, nowMs: number): z.infer<typeof scoreView> {
+  return { ...same, own: own === 1, gpus: model === null || count === null ? null : { model, count }, age_s: ageS(at, nowMs) }
+}
+
+function penalty({ fromAt, untilAt, ...same }: PenaltyOf): z.infer<typeof penaltyView> {
+  return { ...same, from: iso(fromAt), until: untilAt === null ? null : iso(untilAt) }
 }
 
 export const marketRoutes = router()
@@ -95,13 +108,15 @@ export const marketRoutes = router()
   .openapi(listMiners, async (c) => {
     const ctx = c.get('ctx')
     const { limit, after } = c.req.valid('query')
-    const items = (await miners(ctx.db, { limit, after })).map((r) => miner(r))
+    const items = (await miners(ctx.db, { limit, after, nowMs: ctx.now() })).map((r) => miner(r, ctx.now()))
     return c.json({ items, next: items.length === limit ? (items.at(-1)?.hotkey ?? null) : null }, 200)
   })
   .openapi(getMiner, async (c) => {
     const ctx = c.get('ctx')
     const wanted = c.req.valid('param').hotkey
-    const [found] = await miners(ctx.db, { hotkey: wanted, limit: 1 })
+    const nowMs = ctx.now()
+    const [found] = await miners(ctx.db, { hotkey: wanted, limit: 1, nowMs })
     if (!found) throw new Problem('not_found', `no miner ${wanted}`)
-    return c.json(miner(found), 200)
+    const { scores, penalties } = await saidOf(ctx.db, wanted, nowMs)
+    return c.json({ ...miner(found, nowMs), scores: scores.map((s) => score(s, nowMs)), penalties: penalties.map(penalty) }, 200)
   })

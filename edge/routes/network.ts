@@ -11,6 +11,8 @@ const networkView = z
     validators: z.number().int().meta({ description: 'Hotkeys that may act as validator' }),
     snapshot_block: z.number().int().nullable().meta({ description: 'Block of the chain that roles follow; null: none yet' }),
     snapshot_age_s: z.number().int().nullable(),
+    validators_published: z.number().int().meta({ description: 'Of them, those whose scores or penalties of the last 3 hours count' }),
+    published_age_s: z.number().int().nullable().meta({ description: 'Since any of them last published; null: nothing is kept' }),
   })
   .meta({ id: 'Network' })
 
@@ -24,7 +26,8 @@ const network = createRoute({
 })
 
 export const networkRoutes = router().openapi(network, async (c) => {
-  const { netuid, environment, miners, validators, snapshot } = await networkOf(c.get('ctx'))
-  const age = snapshot && Math.max(0, Math.floor((c.get('ctx').now() - snapshot.chainAtMs) / 1000))
-  return c.json({ netuid, environment, miners, validators, snapshot_block: snapshot?.block ?? null, snapshot_age_s: age }, 200)
+  const { snapshot, published, ...same } = await networkOf(c.get('ctx'))
+  const ageS = (at: number | null | undefined) => (at == null ? null : Math.max(0, Math.floor((c.get('ctx').now() - at) / 1000)))
+  const chain = { snapshot_block: snapshot?.block ?? null, snapshot_age_s: ageS(snapshot?.chainAtMs) }
+  return c.json({ ...same, ...chain, validators_published: published.validators, published_age_s: ageS(published.at) }, 200)
 })

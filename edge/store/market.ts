@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm'
 import type { DISKS, NETWORKS } from '../../schema/miner.ts'
 import type { Online } from '../../schema/tables/agents.ts'
 import { type Asker, mayTake } from './candidates.ts'
-import { type Db, retrying } from './db.ts'
+import { type Db, read, retrying, type Rows } from './db.ts'
+import { fresh, holds } from './publications.ts'
 
 export type OfferQuery = {
   model?: string | undefined
@@ -65,6 +66,9 @@ export type MinerRow = {
   protocol: number
   registeredAt: number
   reportAt: number | null
+  score: number | null
+  scoredAt: number | null
+  scoredBy: number
 }
 
 /** Whether clients are told of a miner: rows `m` (miners) and `a` (agents). One that the chain does not know any more is, while something is rented there. */
@@ -72,11 +76,14 @@ export const listed = sql.raw(`a.standing <> 'removed' AND a.role = 'miner' AND 
   OR EXISTS (SELECT 1 FROM claims l WHERE l.hotkey = m.hotkey AND l.freed_at IS NULL))`)
 
 /** Registered miners, by hotkey, after `after`. */
-export async function miners(db: Db, q: { hotkey?: string | undefined; after?: string | undefined; limit: number }): Promise<MinerRow[]> {
+export async function miners(db: Db, q: { hotkey?: string | undefined; after?: string | undefined; limit: number; nowMs: number }): Promise<MinerRow[]> {
+  const proved = sql`FROM said v JOIN scores s ON s.validator = v.validator AND s.hotkey = m.hotkey WHERE s.own = 1`
   return retrying(() =>
     db.all<MinerRow>(sql`
+      WITH said AS MATERIALIZED (SELECT validator, at FROM ${fresh(q.nowMs)} WHERE kind = 'scores')
       SELECT m.hotkey AS hotkey, a.standing AS standing, m.online AS online, m.fresh AS fresh, m.engine_ok AS engineOk, m.gpu_error AS gpuError, m.held_since AS heldSince, m.driver AS driver, m.isolation AS isolation, m.disk AS disk, m.network AS network,
-        m.simulated AS simulated, m.version AS version, m.protocol AS protocol, m.registered_at AS registeredAt, m.report_at AS reportAt,
+        m.simulated AS simulated, m.version AS version, m.protocol AS protocol, m.registered_at AS registeredAt, m.report_at AS reportAt, m.score AS score,
+        (SELECT max(v.at) ${proved}) AS scoredAt, (SELECT count(*) ${proved}) AS scoredBy,
         (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS total,
         (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NULL) AS free,
         (SELECT json_group_array(DISTINCT g.model) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS models
@@ -84,4 +91,19 @@ export async function miners(db: Db, q: { hotkey?: string | undefined; after?: s
       WHERE ${listed} AND m.hotkey > ${q.after ?? ''} ${q.hotkey ? sql`AND m.hotkey = ${q.hotkey}` : sql``}
       ORDER BY m.hotkey LIMIT ${q.limit}`),
   )
+}
+
+export type ScoreOf = { validator: string; score: number; own: number; model: string | null; count: number | null; at: number }
+export type PenaltyOf = { validator: string; reason: string; fromAt: number; untilAt: number | null }
+
+/** What each validator says of a miner of late, highest number first, and whose penalties hold now. */
+export async function saidOf(db: Db, hotkey: string, nowMs: number): Promise<{ scores: ScoreOf[]; penalties: PenaltyOf[] }> {
+  const [scores, penalties] = (await read(db, [
+    sql`SELECT s.validator AS validator, s.score AS score, s.own AS own, s.model AS model, s.count AS count, v.at AS at
+      FROM scores s JOIN ${fresh(nowMs)} v ON v.validator = s.validator AND v.kind = 'scores' WHERE s.hotkey = ${hotkey} ORDER BY s.score DESC, s.validator`,
+    sql`SELECT n.validator AS validator, n.reason AS reason, n.from_at AS fromAt, n.until_at AS untilAt
+      FROM penalties n JOIN ${fresh(nowMs)} v ON v.validator = n.validator AND v.kind = 'penalties'
+      WHERE n.hotkey = ${hotkey} AND ${holds(nowMs)} ORDER BY n.from_at, n.validator`,
+  ])) as [Rows, Rows]
+  return { scores: scores as ScoreOf[], penalties: penalties as PenaltyOf[] }
 }

@@ -3,6 +3,7 @@ import { PROTOCOL_OLDEST } from '../../schema/protocol.ts'
 import { type Db, retrying } from './db.ts'
 import { EVENTS_SKIPPED } from './events.ts'
 import { listed } from './market.ts'
+import { fresh } from './publications.ts'
 
 /** One number of the database, such as ('allocations', 'running', 12). */
 export type Numbered = { name: string; label: string; value: number }
@@ -44,6 +45,9 @@ export async function numbers(db: Db, nowMs: number): Promise<Numbered[]> {
       UNION ALL SELECT 'snapshot_block', '', block FROM snapshots WHERE state = 'applied'
       UNION ALL SELECT 'snapshot_age', '', max(0, ${nowMs} - chain_at) FROM snapshots WHERE state = 'applied'
       UNION ALL SELECT 'snapshot_held', '', count(*) FROM snapshots WHERE state = 'held'
+      UNION ALL SELECT 'publication_age', '', max(0, ${nowMs} - max(at)) FROM publications HAVING max(at) IS NOT NULL
+      UNION ALL SELECT 'publishing', '', count(DISTINCT validator) FROM ${fresh(nowMs)}
+      UNION ALL SELECT 'miners_scored', '', count(*) FROM miners WHERE score IS NOT NULL
       UNION ALL SELECT 'overdue', '', max(0, ${nowMs} - coalesce(min(deadline_at), ${nowMs})) FROM allocations WHERE deadline_at IS NOT NULL AND desired = 'run'
       UNION ALL SELECT 'outbox_pending', '', count(*) FROM outbox WHERE delivered_at IS NULL AND dead_at IS NULL
       UNION ALL SELECT 'outbox_lag', '', ${outboxLag(nowMs)}

@@ -59,9 +59,16 @@ const counts = sql.raw("a.role = 'validator' AND a.standing = 'active'")
 /** Publications young enough to count, of validators that are. A validator let in by hand has no stake, and counts next to nothing. */
 export const fresh = (
   nowMs: number,
-) => sql`(SELECT p.kind AS kind, p.validator AS validator, p.at AS at, max(1.0, CAST(coalesce(a.stake, '0') AS REAL)) AS stake
-  FROM publications p CROSS JOIN agents a ON a.hotkey = p.validator WHERE p.at >= ${nowMs - SCORE_STALE_MS} AND ${counts})`
+) => sql`(SELECT word.kind AS kind, word.validator AS validator, word.at AS at, max(1.0, CAST(coalesce(a.stake, '0') AS REAL)) AS stake
+  FROM publications word CROSS JOIN agents a ON a.hotkey = word.validator WHERE word.at >= ${nowMs - SCORE_STALE_MS} AND ${counts})`
+
+/** Whether the penalty `n` holds now. */
+export const holds = (nowMs: number) => sql`n.from_at <= ${nowMs} AND (n.until_at IS NULL OR n.until_at > ${nowMs})`
+
+/** Validators whose word counts and is young enough, and when the last of them published (null: never, or none kept). */
+export const lastPublished = (nowMs: number): SQL =>
+  sql`SELECT (SELECT count(DISTINCT validator) FROM ${fresh(nowMs)}) AS validators, (SELECT max(at) FROM publications) AS at`
 
 /** What validators said that are none any more goes, by a trigger with all its rows. */
 export const forgetGone = (): SQL =>
-  sql`DELETE FROM publications WHERE validator NOT IN (SELECT a.hotkey FROM publications p CROSS JOIN agents a ON a.hotkey = p.validator WHERE a.role = 'validator' AND a.standing <> 'removed')`
+  sql`DELETE FROM publications WHERE validator NOT IN (SELECT a.hotkey FROM publications word CROSS JOIN agents a ON a.hotkey = word.validator WHERE a.role = 'validator' AND a.standing <> 'removed')`

@@ -1,5 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm'
-import { fresh } from './publications.ts'
+import { fresh, holds } from './publications.ts'
 
 /**
  * Ranks miners anew, by what validators published within SCORE_STALE_MS. A score is the stake-weighted median: the highest number that more
@@ -11,15 +11,15 @@ export function rank(nowMs: number): SQL {
   return sql`
     WITH said AS MATERIALIZED ${fresh(nowMs)},
     voters AS MATERIALIZED (SELECT validator, max(stake) AS stake FROM said GROUP BY validator),
-    proved AS MATERIALIZED (SELECT s.hotkey AS hotkey, s.score AS score, total(v.stake) OVER (PARTITION BY s.hotkey ORDER BY s.score DESC) AS stake
-      FROM said v CROSS JOIN scores s ON s.validator = v.validator WHERE v.kind = 'scores' AND s.own = 1),
+    proved AS MATERIALIZED (SELECT s.hotkey AS hotkey, s.score AS score, total(said.stake) OVER (PARTITION BY s.hotkey ORDER BY s.score DESC) AS stake
+      FROM said CROSS JOIN scores s ON s.validator = said.validator WHERE said.kind = 'scores' AND s.own = 1),
     median AS MATERIALIZED (SELECT hotkey, max(CASE WHEN stake * 2 > (SELECT total(stake) FROM said WHERE kind = 'scores') THEN score ELSE 0.0 END) AS score FROM proved GROUP BY hotkey),
-    penalized AS MATERIALIZED (SELECT n.hotkey AS hotkey FROM said v CROSS JOIN penalties n ON n.validator = v.validator
-      WHERE v.kind = 'penalties' AND n.from_at <= ${nowMs} AND (n.until_at IS NULL OR n.until_at > ${nowMs})
-      GROUP BY n.hotkey HAVING total(v.stake) * 2 > (SELECT total(stake) FROM voters)),
+    penalized AS MATERIALIZED (SELECT n.hotkey AS hotkey FROM said CROSS JOIN penalties n ON n.validator = said.validator
+      WHERE said.kind = 'penalties' AND ${holds(nowMs)}
+      GROUP BY n.hotkey HAVING total(said.stake) * 2 > (SELECT total(stake) FROM voters)),
     known AS MATERIALIZED (SELECT hotkey FROM median UNION SELECT hotkey FROM penalized UNION SELECT hotkey FROM miners INDEXED BY miners_scored WHERE score IS NOT NULL)
     UPDATE miners AS m SET score = n.score
-    FROM (SELECT k.hotkey AS hotkey, CASE WHEN k.hotkey IN (SELECT hotkey FROM penalized) THEN 0.0 ELSE (SELECT d.score FROM median d WHERE d.hotkey = k.hotkey) END AS score FROM known k) n
+    FROM (SELECT known.hotkey AS hotkey, CASE WHEN known.hotkey IN (SELECT hotkey FROM penalized) THEN 0.0 ELSE (SELECT d.score FROM median d WHERE d.hotkey = known.hotkey) END AS score FROM known) n
     WHERE m.hotkey = n.hotkey AND m.score IS NOT n.score`
 }
 

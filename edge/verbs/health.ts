@@ -1,5 +1,7 @@
+import { SCORE_STALE_MS } from '../../schema/publication.ts'
 import type { Ctx } from '../ctx.ts'
 import { outboxLagMs, settingsOf } from '../store/numbers.ts'
+import { networkOf } from './network.ts'
 import { readBrake } from './brakes.ts'
 import { readRollback } from './restoreEpoch.ts'
 import { rolesCheck } from './rolesCheck.ts'
@@ -18,7 +20,15 @@ export async function health(ctx: Ctx): Promise<Health> {
   const settings = await settingsOf(ctx.db).catch(unmigrated)
   const checks = [{ name: 'settings', ok: true, detail: 'complete' }, database(settings)]
   if (settings.size > 0) {
-    checks.push(sweep(settings, ctx.now()), shards(settings), await outbox(ctx), brake(settings), restored(settings), await rolesCheck(ctx))
+    checks.push(
+      sweep(settings, ctx.now()),
+      shards(settings),
+      await outbox(ctx),
+      brake(settings),
+      restored(settings),
+      await rolesCheck(ctx),
+      await publications(ctx),
+    )
   }
   return { ok: checks.every((c) => c.ok), checks }
 }
@@ -84,4 +94,16 @@ function restored(settings: Map<string, string>): Check {
     ? 'it looks restored from a backup. Run: compute admin restore-epoch'
     : `one of ${total} alone may lie. Was the database restored? Then run: compute admin restore-epoch. If not: compute admin allow remove ${hotkeys[0]}`
   return { name: 'restored', ok: !believed, detail: `${what}: ${fix}` }
+}
+
+/** Green whatever it says: without scores GPUs are rented out as before, and a new edge has none. Alarms are for /metrics. */
+async function publications(ctx: Ctx): Promise<Check> {
+  const { published, validators } = await networkOf(ctx)
+  const last = published.at === null ? 'none ever did' : `the last did ${Math.floor((ctx.now() - published.at) / 60_000)} minutes ago`
+  const quiet = `of ${validators} validators nobody published for ${SCORE_STALE_MS / 3600_000} h (${last}), so miners are picked without scores; a validator's log says why it does not`
+  return {
+    name: 'publications',
+    ok: true,
+    detail: validators > 0 && published.validators === 0 ? quiet : `of ${validators} validators ${published.validators} published lately`,
+  }
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { AllocationView } from '../../schema/index.ts'
 import { HOST_KEY, WireMiner } from '../support/agent.ts'
 import { databases } from '../support/database.ts'
+import { penalize, penaltiesOf, penalty, publish, row, scoresOf, stateOf } from '../support/publication.ts'
 import { agree, someone, Subnet, trustingEdge } from '../support/snapshot.ts'
 import { Tap } from '../support/tap.ts'
 
@@ -16,6 +17,8 @@ const BOUNDED = [
   /^SCAN (s|snapshots)( USING INDEX snapshots_\w+)?$/, // 32 that were agreed on, 32 that were not, and two
   /^SCAN snapshot_posts$/, // 50 of each validator
   /^SCAN agents USING (COVERING )?INDEX agents_present$/, // who is on the subnet
+  /^SCAN (publications|word)( USING (COVERING )?INDEX \w+)?$/, // the latest two of each validator
+  /^SCAN \(subquery-\d+\)$/, // what the statement made itself
   /^SCAN f$/, // from the oldest event to the first that is kept
 ]
 
@@ -64,6 +67,14 @@ describe.each(databases())('on $name', ({ available, start }) => {
       expect(listed.body.items.map((i) => i.state)).toEqual(['held', 'applied'])
       for (const what of ['accept', 'ignore']) await edge.call(edge.adminKey, 'POST', `/admin/snapshots/${listed.body.items[0]?.digest}/${what}`)
       for (const path of ['/v1/network', '/health']) await edge.call(key, 'GET', path)
+
+      const validator = new WireMiner(edge)
+      await edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey: validator.hotkey, role: 'validator' })
+      expect((await publish(validator, scoresOf(validator, [row(miner.hotkey, 5)]))).outcome).toBe('kept')
+      expect((await penalize(validator, penaltiesOf(validator, [penalty(miner.hotkey)]))).outcome).toBe('kept')
+      expect((await stateOf(validator)).miners).toHaveLength(1)
+      expect((await edge.call(key, 'GET', `/v1/miners/${miner.hotkey}`)).status).toBe(200)
+      await edge.running.tick()
 
       const client = createClient({ url: database.url })
       const scans: string[] = []

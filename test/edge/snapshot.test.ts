@@ -85,6 +85,8 @@ describe.each(databases())('a majority on $name', (backend) => {
       validators: 1,
       snapshot_block: 1000,
       snapshot_age_s: expect.any(Number),
+      validators_published: 0,
+      published_age_s: null,
     })
   })
 

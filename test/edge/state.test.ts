@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import { validatorState } from '../../schema/index.ts'
+import type { WireMiner } from '../support/agent.ts'
+import { query } from '../support/database.ts'
+import { type PublishingWorld, publishingWorld, stateOf } from '../support/publication.ts'
+
+const HOUR_MS = 3600_000
+
+async function world() {
+  const made = await publishingWorld([1])
+  const [validator] = made.validators as [WireMiner]
+  const miner = await made.edge.miner(2)
+  const mine = async () => (await stateOf(validator)).miners.find((m) => m.hotkey === miner.hotkey)
+  const rented = async () => (await mine())?.gpus.map((g) => g.rented_ms) ?? []
+  return { ...made, validator, miner, mine, rented, ago: (ms: number) => backdate(made, ms) }
+}
+
+/** As if every claim that is live, and what came of it, had begun so much earlier. */
+async function backdate({ url }: PublishingWorld, ms: number) {
+  await query(url, `UPDATE claims SET claimed_at = claimed_at - ${ms} WHERE freed_at IS NULL`)
+}
+
+describe('GET /validator/state', () => {
+  it('tells every miner with its cards, and whether it may be rented', async () => {
+    const { edge, validator, miner, mine, url } = await world()
+    const state = await stateOf(validator)
+    expect(validatorState.parse(state)).toEqual(state)
+    expect(state).toMatchObject({ netuid: 27, development: true, scores: [], penalties: [] })
+    expect(await mine()).toMatchObject({
+      version: 'test',
+      online: 'online',
+      available: true,
+      address: '127.0.0.1',
+      simulated: true,
+      reported_at_ms: expect.any(Number),
+      gpus: [
+        { model: 'NVIDIA H200', vram_mb: 143_771, simulated: true, rented: false, rented_ms: 0 },
+        { rented: false, rented_ms: 0 },
+      ],
+    })
+    await miner.sync([], { engine: { ok: false, message: 'down' } })
+    expect(await mine()).toMatchObject({ available: false })
+    await query(url, `UPDATE gpus SET gone_at = 1 WHERE hotkey = '${miner.hotkey}' AND idx = 1`)
+    expect((await mine())?.gpus).toHaveLength(1)
+    await edge.call(edge.adminKey, 'DELETE', `/admin/allow/${miner.hotkey}`)
+    expect(await mine(), 'it drains').toMatchObject({ available: false })
+  })
+
+  it('counts the time under rents, running ones and those that are over, and only what was served', { timeout: 60_000 }, async () => {
+    const { edge, key, miner, mine, rented, ago } = await world()
+    const { id } = (await edge.allocate(key)).body
+    await ago(HOUR_MS)
+    expect(await rented(), 'claimed, and never ready yet').toEqual([0, 0])
+    await miner.obey()
+    expect((await mine())?.gpus.map((g) => g.rented)).toEqual([true, false])
+    const running = (await rented())[0] ?? 0
+    expect(running).toBeGreaterThan(HOUR_MS - 3 * 60_000)
+    expect(running).toBeLessThanOrEqual(HOUR_MS)
+    await edge.call(key, 'DELETE', `/v1/allocations/${id}`, undefined, { prefer: 'wait=0' })
+    expect(
+      (await mine())?.gpus.map((g) => g.rented),
+      'the wish says stop',
+    ).toEqual([false, false])
+    await miner.obey()
+    const over = (await rented())[0] ?? 0
+    expect(over).toBeGreaterThanOrEqual(running)
+    expect(over).toBeGreaterThanOrEqual(HOUR_MS)
+    await edge.allocate(key)
+    await ago(2 * HOUR_MS)
+    await miner.obey()
+    const again = await rented()
+    expect(again[0]).toBeGreaterThanOrEqual(over + 2 * HOUR_MS - 3 * 60_000)
+    expect(again[1]).toBe(0)
+  })
+
+  it('counts nothing for a rent that was never served, a proof, or a stop that the miner keeps quiet about', { timeout: 60_000 }, async () => {
+    const { edge, url, key, miner, rented, ago } = await world()
+    // Never ready: the container failed, the client gave up.
+    const failed = (await edge.allocate(key)).body.id
+    await ago(HOUR_MS)
+    await miner.sync((await miner.sync()).map((e) => miner.fact(e, 'failed', { error: { code: 'engine_error', message: 'no' } })))
+    await edge.call(key, 'DELETE', `/v1/allocations/${failed}`, undefined, { prefer: 'wait=0' })
+    await miner.obey()
+    expect(await rented()).toEqual([0, 0])
+    // A proof.
+    const proof = (await edge.allocate(key)).body.id
+    await query(url, `UPDATE allocations SET purpose = 'proof' WHERE id = '${proof}'`)
+    await miner.obey()
+    await ago(HOUR_MS)
+    expect(await rented()).toEqual([0, 0])
+    await edge.call(key, 'DELETE', `/v1/allocations/${proof}`, undefined, { prefer: 'wait=0' })
+    await miner.obey()
+    expect(await rented()).toEqual([0, 0])
+    // Stopped three hours ago after one; the miner says only now that it is gone.
+    const quiet = (await edge.allocate(key)).body.id
+    await miner.obey()
+    await edge.call(key, 'DELETE', `/v1/allocations/${quiet}`, undefined, { prefer: 'wait=0' })
+    await ago(4 * HOUR_MS)
+    await query(url, `UPDATE allocations SET stop_at = stop_at - ${3 * HOUR_MS} WHERE id = '${quiet}'`)
+    const before = (await rented())[0] ?? 0
+    await miner.obey()
+    const after = (await rented())[0] ?? 0
+    for (const ms of [before, after]) expect(Math.abs(ms - HOUR_MS)).toBeLessThan(60_000)
+    expect(after).toBeGreaterThanOrEqual(before)
+  })
+
+  it('counts nothing for a placement that went on to another miner', { timeout: 60_000 }, async () => {
+    const { edge, url, key, validator } = await world()
+    await edge.miner(2)
+    const { id, hotkey: first } = (await edge.allocate(key)).body
+    await query(url, `UPDATE claims SET claimed_at = claimed_at - ${HOUR_MS}`)
+    await query(url, `UPDATE allocations SET deadline_at = ${Date.now() - 1} WHERE id = '${id}'`)
+    await edge.running.tick()
+    const [now] = await query(url, `SELECT hotkey, incarnation FROM allocations WHERE id = '${id}'`)
+    expect(now).toMatchObject({ incarnation: 2 })
+    expect(now?.['hotkey']).not.toBe(first)
+    await query(url, `UPDATE allocations SET ready_at = ${Date.now()} WHERE id = '${id}'`)
+    await query(url, `UPDATE tombstones SET gone_at = ${Date.now()} WHERE allocation_id = '${id}'`)
+    expect(await query(url, `SELECT count(*) AS n FROM claims WHERE hotkey = '${first}' AND freed_at IS NULL`)).toEqual([{ n: 0 }])
+    const cards = (await stateOf(validator)).miners.flatMap((m) => (m.hotkey === first ? m.gpus : []))
+    expect(cards.map((g) => [g.rented, g.rented_ms])).toEqual([
+      [false, 0],
+      [false, 0],
+    ])
+  })
+})
