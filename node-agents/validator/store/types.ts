@@ -18,17 +18,23 @@ export type Liveness = { attempts: number; successes: number }
 
 /**
  * What a validator keeps between two starts. One process, one connection. Writes are on disk when they resolve; a method that rejects wrote
- * nothing. Maps are by hotkey.
+ * nothing. Maps are by hotkey. What is kept of a hotkey that is not on the subnet, as last followed, or of a block before it was registered,
+ * is dropped: it came late, and is nobody's. So `follow` comes first.
  */
 export interface Store {
   /**
-   * Takes over who is on the subnet now. Who left, or came back as somebody new (another block of registration), loses every row: proofs,
-   * challenges, stats, specs, penalties. @returns hotkeys that lost something
+   * Takes over who is on the subnet now. Who left, or came back as somebody new (another block of registration), loses every row but one:
+   * proofs, challenges, stats, specs, publications. A penalty stays with its hotkey until it expires or is pardoned, or registering again
+   * would wash it off. A hotkey that only changed its uid keeps all, and its stat gets the new uid.
+   * Rejects on an empty reading, and once on a reading without more than half of those known: the next one is believed.
+   * @returns hotkeys that were known and lost their rows
    */
   follow(now: Omit<KnownNeuron, 'seenAt'>[], nowMs: number): Promise<string[]>
 
+  /** Replaces the rows of these miners; others stay, with the time they are of. */
   keepSpecs(miners: StateMiner[], nowMs: number): Promise<void>
   specs(): Promise<Map<string, Spec>>
+  /** Replaces what is there by what is as new or newer; a null replaces nothing, and others stay. */
   keepPeers(peers: Peer[]): Promise<void>
   peers(): Promise<Peer[]>
 
@@ -54,8 +60,9 @@ export interface Store {
   progress(): Promise<Map<string, Progress>>
   keepProgress(progress: Progress): Promise<void>
 
-  /** @returns its id; keeps the newest fifty */
+  /** @returns its id; keeps the newest fifty, and all that are not final */
   newCycle(cycle: NewCycle): Promise<number>
+  /** Rejects when there is none of this id. */
   changeCycle(id: number, change: Partial<Omit<Cycle, 'id'>>): Promise<void>
   /** Newest first. */
   cycles(limit: number): Promise<Cycle[]>

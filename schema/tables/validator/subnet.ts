@@ -11,6 +11,7 @@ export const neurons = sqliteTable('neurons', {
   coldkey: text().notNull(),
   /** Block. A hotkey that left and came back is somebody new. */
   registeredAt: integer().notNull(),
+  /** When this registration was seen first. */
   seenAt: ms().notNull(),
 })
 

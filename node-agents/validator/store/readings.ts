@@ -1,0 +1,56 @@
+import { inArray } from 'drizzle-orm'
+import type { Log } from '../../core/log.ts'
+import { peers, specs } from '../../../schema/tables/validator/index.ts'
+import { type Database, keyed, pieces } from './database.ts'
+import { ofThoseThere } from './subnet.ts'
+import type { Peer, Store } from './types.ts'
+
+/** What the edge said last: of miners, and what other validators published there. */
+export function readingsOf(db: Database, log: Log): Pick<Store, 'keepSpecs' | 'specs' | 'keepPeers' | 'peers'> {
+  return {
+    keepSpecs: (miners, nowMs) =>
+      db.turn(async ({ q, write }) => {
+        const said = miners.map((miner) => ({ hotkey: miner.hotkey, miner, at: nowMs }))
+        const groups = pieces(await ofThoseThere(q, said, () => null, log))
+        await write(
+          groups.flatMap((rows) => [
+            q.delete(specs).where(
+              inArray(
+                specs.hotkey,
+                rows.map((r) => r.hotkey),
+              ),
+            ),
+            q.insert(specs).values(rows),
+          ]),
+        )
+      }),
+    specs: () => db.turn(async ({ q }) => keyed(await q.select().from(specs), (row) => row.hotkey)),
+    keepPeers: (given) =>
+      db.turn(async ({ q, write }) => {
+        const before = keyed(await q.select().from(peers), (row) => row.validator)
+        const rows = given.map((peer) => latest(before.get(peer.validator), peer))
+        await write(
+          pieces(rows).flatMap((piece) => [
+            q.delete(peers).where(
+              inArray(
+                peers.validator,
+                piece.map((r) => r.validator),
+              ),
+            ),
+            q.insert(peers).values(piece),
+          ]),
+        )
+      }),
+    peers: () => db.turn(async ({ q }) => q.select().from(peers)),
+  }
+}
+
+/** Whoever passes publications on may keep back the newest one, but cannot take back what we have. */
+function latest(before: Peer | undefined, now: Peer): Peer {
+  return { validator: now.validator, scores: later(before?.scores, now.scores), penalties: later(before?.penalties, now.penalties) }
+}
+
+function later<T extends { at_ms: number }>(before: T | null | undefined, now: T | null): T | null {
+  if (!before || !now) return now ?? before ?? null
+  return now.at_ms >= before.at_ms ? now : before
+}

@@ -1,0 +1,307 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { makeLog } from '../../core/log.ts'
+import { CYCLE_STATES } from '../../../schema/tables/validator/index.ts'
+import { openStore } from './open.ts'
+import { aCycle, aMiner, aNeuron, aProof, aPublication, aStat, hotkeys } from '../../../test/support/rows.ts'
+import type { Store } from './types.ts'
+
+const log = makeLog('silent', 'test')
+const [A = '', B = '', C = '', D = ''] = hotkeys(4)
+const NOW = 1_800_000_000_000
+
+let dir: string
+let store: Store
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'store #1?%20-'))
+  store = await openStore(dir, log)
+})
+afterEach(async () => {
+  await store.close()
+  await rm(dir, { recursive: true })
+})
+
+async function reopen(): Promise<void> {
+  await store.close()
+  store = await openStore(dir, log)
+}
+
+/** A row of every kind for the hotkey. */
+async function fill(hotkey: string, uid: number): Promise<void> {
+  await store.keepProof(aProof(hotkey))
+  await store.keepChallenge({ hotkey, success: true, elapsedMs: 12.5, at: NOW })
+  await store.keepStats([aStat(hotkey, { uid })])
+  await store.keepSpecs([aMiner(hotkey)], NOW)
+  await store.keepPeers([{ validator: hotkey, scores: aPublication(hotkey, NOW), penalties: null }])
+  await store.penalize({ hotkey, reason: 'sold a card twice', from: NOW, until: null })
+}
+
+/** Which kinds of rows there are of the hotkey. */
+async function rowsOf(hotkey: string): Promise<string[]> {
+  const maps = {
+    proofs: await store.proofs(),
+    liveness: await store.liveness(),
+    stats: await store.stats(),
+    specs: await store.specs(),
+    penalties: await store.penalties(NOW),
+    peers: new Map((await store.peers()).map((p) => [p.validator, p])),
+  }
+  return Object.entries(maps).flatMap(([name, map]) => (map.has(hotkey) ? [name] : []))
+}
+const ALL = ['proofs', 'liveness', 'stats', 'specs', 'penalties', 'peers']
+
+describe('follow', () => {
+  const three = [aNeuron(A, 0), aNeuron(B, 1), aNeuron(C, 2)]
+  beforeEach(async () => {
+    await store.follow(three, NOW)
+    await fill(A, 0)
+    await fill(B, 1)
+  })
+
+  it('changes nothing when nobody left, over a restart', async () => {
+    expect(await store.follow(three, NOW + 1)).toEqual([])
+    await reopen()
+    expect(await store.follow(three, NOW + 2)).toEqual([])
+    expect(await rowsOf(A)).toEqual(ALL)
+    expect(await rowsOf(B)).toEqual(ALL)
+  })
+
+  it('lets a new hotkey on an old uid inherit nothing', async () => {
+    expect(await store.follow([aNeuron(A, 0), aNeuron(D, 1, 900), aNeuron(C, 2)], NOW)).toEqual([B])
+    expect(await rowsOf(D)).toEqual([])
+    expect(await rowsOf(B)).toEqual(['penalties'])
+    expect(await rowsOf(A)).toEqual(ALL)
+  })
+
+  it.each([
+    ['on the same uid', 1],
+    ['on another uid', 7],
+  ])('lets a hotkey that registered again %s inherit nothing but its penalty', async (_, uid) => {
+    expect(await store.follow([aNeuron(A, 0), aNeuron(B, uid, 900), aNeuron(C, 2)], NOW)).toEqual([B])
+    expect(await rowsOf(B)).toEqual(['penalties'])
+  })
+
+  it('lets a hotkey that left for a while inherit nothing but its penalty', async () => {
+    await store.follow([aNeuron(A, 0), aNeuron(C, 2)], NOW)
+    await store.follow([aNeuron(A, 0), aNeuron(B, 1, 900), aNeuron(C, 2)], NOW)
+    expect(await rowsOf(B)).toEqual(['penalties'])
+  })
+
+  it('lets a hotkey that only moved keep everything, and its stat follow, also when two change places', async () => {
+    expect(await store.follow([aNeuron(A, 1), aNeuron(B, 0), aNeuron(C, 2)], NOW)).toEqual([])
+    expect(await rowsOf(A)).toEqual(ALL)
+    const stats = await store.stats()
+    expect([stats.get(A)?.uid, stats.get(B)?.uid]).toEqual([1, 0])
+  })
+
+  it('gives what comes in late about somebody who left to nobody', async () => {
+    await store.follow([aNeuron(A, 0), aNeuron(C, 2)], NOW)
+    await store.pardon(B)
+    await store.keepProof(aProof(B))
+    await store.keepChallenge({ hotkey: B, success: true, elapsedMs: 1, at: NOW })
+    await store.keepStats([aStat(B), aStat(C)])
+    await store.keepSpecs([aMiner(B), aMiner(C)], NOW)
+    expect(await rowsOf(B)).toEqual([])
+    expect(await rowsOf(C)).toEqual(['stats', 'specs'])
+    await store.follow([aNeuron(A, 0), aNeuron(B, 1, 900), aNeuron(C, 2)], NOW)
+    await store.keepProof(aProof(B, { block: 899 }))
+    await store.keepStats([aStat(B, { block: 899 })])
+    expect(await rowsOf(B), 'the proof was of the one that left').toEqual([])
+    await store.keepProof(aProof(B, { block: 900 }))
+    await store.keepStats([aStat(B, { block: 900 })])
+    expect(await rowsOf(B)).toEqual(['proofs', 'stats'])
+  })
+
+  it('refuses a reading without neurons however often it comes, and one with a hotkey twice', async () => {
+    for (let i = 0; i < 3; i++) await expect(store.follow([], NOW)).rejects.toThrow(/without a single neuron/)
+    await expect(store.follow([aNeuron(A, 0), aNeuron(A, 1)], NOW)).rejects.toThrow(/twice/)
+    expect(await rowsOf(A)).toEqual(ALL)
+  })
+
+  it('believes that most are gone only when it is read again', async () => {
+    await expect(store.follow([aNeuron(C, 2)], NOW)).rejects.toThrow(/2 of 3 known hotkeys are not there in one reading/)
+    expect(await rowsOf(A)).toEqual(ALL)
+    await store.follow(three, NOW) // it was not so
+    await expect(store.follow([aNeuron(C, 2)], NOW)).rejects.toThrow(/in one reading/)
+    expect(await store.follow([aNeuron(C, 2)], NOW)).toEqual([A, B])
+    expect(await rowsOf(A)).toEqual(['penalties'])
+  })
+})
+
+describe('what is kept', () => {
+  beforeEach(() => store.follow([aNeuron(A, 0), aNeuron(B, 1)], NOW))
+
+  it('comes back as it was given, over a restart', async () => {
+    const proof = aProof(A, { result: 'invalid', gpus: [], reason: 'wrong bits', simulated: true })
+    await store.keepProof(proof)
+    const stat = aStat(A, { score: 33.375, reliability: 0.95, factors: { factors: [{ name: 'catalog', value: 1.5, from: 'x' }], note: 'ü "q"' } })
+    await store.keepStats([stat, aStat(B, { gpus: null })])
+    await store.keepSpecs([aMiner(A)], NOW)
+    const progress = { job: 'weights', block: 4_000_000_000, at: NOW, trouble: 'the chain was away' }
+    await store.keepProgress(progress)
+    await reopen()
+    expect((await store.proofs()).get(A)).toEqual([{ id: 1, ...proof }])
+    expect((await store.stats()).get(A)).toEqual(stat)
+    expect((await store.stats()).get(B)?.gpus).toBeNull()
+    expect((await store.specs()).get(A)).toEqual({ hotkey: A, miner: aMiner(A), at: NOW })
+    expect((await store.progress()).get('weights')).toEqual(progress)
+  })
+
+  it('are the newest four proofs of each hotkey, newest first', async () => {
+    for (let block = 200; block < 207; block++) await store.keepProof(aProof(A, { block }))
+    await store.keepProof(aProof(B, { block: 200 }))
+    const proofs = await store.proofs()
+    expect(proofs.get(A)?.map((p) => p.block)).toEqual([206, 205, 204, 203])
+    expect(proofs.get(B)).toHaveLength(1)
+  })
+
+  it('are the newest sixty challenges of each hotkey', async () => {
+    const keep = (hotkey: string, success: boolean) => store.keepChallenge({ hotkey, success, elapsedMs: 1, at: NOW })
+    for (let i = 0; i < 5; i++) await keep(A, false)
+    for (let i = 0; i < 58; i++) await keep(A, true)
+    await keep(B, false)
+    expect(await store.liveness()).toEqual(
+      new Map([
+        [A, { attempts: 60, successes: 58 }],
+        [B, { attempts: 1, successes: 0 }],
+      ]),
+    )
+  })
+
+  it('is replaced by what is new, and left alone by what is about others', async () => {
+    await store.keepStats([aStat(A, { score: 1 }), aStat(B, { score: 2 })])
+    await store.keepStats([aStat(A, { score: 3 })])
+    expect([...(await store.stats()).values()].map((s) => [s.hotkey, s.score]).toSorted()).toEqual(
+      [
+        [A, 3],
+        [B, 2],
+      ].toSorted(),
+    )
+    await store.keepStats([])
+    expect((await store.stats()).size).toBe(2)
+    await store.keepProgress({ job: 'sync', block: 1, at: 1, trouble: 'x' })
+    await store.keepProgress({ job: 'sync', block: 2, at: 2, trouble: null })
+    expect(await store.progress()).toEqual(new Map([['sync', { job: 'sync', block: 2, at: 2, trouble: null }]]))
+  })
+
+  it('stays when what is to replace it cannot be written', async () => {
+    await store.keepStats([aStat(A, { score: 1 })])
+    await expect(store.keepStats([aStat(A, { score: 2 }), aStat(A, { score: 3 })])).rejects.toThrow(/validator\.db: .*UNIQUE/)
+    await expect(store.keepStats([aStat(A, { score: NaN })])).rejects.toThrow(/finite/)
+    expect((await store.stats()).get(A)?.score).toBe(1)
+  })
+
+  it('is never an older publication in place of a newer one', async () => {
+    const of = (scores: number | null, penalties: number | null) => ({
+      validator: A,
+      scores: scores === null ? null : aPublication(A, scores),
+      penalties: penalties === null ? null : { ...aPublication(A, penalties), penalties: [] },
+    })
+    const times = async () => (await store.peers()).map((p) => [p.scores?.at_ms, p.penalties?.at_ms])
+    await store.keepPeers([of(5, null)])
+    await store.keepPeers([of(4, 7)])
+    expect(await times()).toEqual([[5, 7]])
+    await store.keepPeers([of(6, null)])
+    await store.keepPeers([])
+    expect(await times()).toEqual([[6, 7]])
+  })
+})
+
+describe('a penalty', () => {
+  it('holds from its beginning until its end, of a hotkey on the subnet or not, and is taken back', async () => {
+    await store.penalize({ hotkey: A, reason: 'a', from: 100, until: 200 })
+    await store.penalize({ hotkey: B, reason: 'b', from: 150, until: null })
+    const at = async (ms: number) => [...(await store.penalties(ms)).keys()]
+    expect(await at(99)).toEqual([])
+    expect(await at(100)).toEqual([A])
+    expect((await at(199)).toSorted()).toEqual([A, B].toSorted())
+    expect(await at(200)).toEqual([B])
+    expect(await at(150), 'what has expired is gone').toEqual([B])
+    expect(await store.pardon(B)).toBe(true)
+    expect(await store.pardon(B)).toBe(false)
+    expect(await at(150)).toEqual([])
+  })
+
+  it('takes the place of the one before', async () => {
+    await store.penalize({ hotkey: A, reason: 'a', from: 100, until: 200 })
+    await store.penalize({ hotkey: A, reason: 'b', from: 100, until: null })
+    expect([...(await store.penalties(300)).values()]).toEqual([{ hotkey: A, reason: 'b', from: 100, until: null }])
+  })
+})
+
+describe('cycles', () => {
+  it('come back as they were given and changed, newest first, over a restart', async () => {
+    const cycle = aCycle({ versionKey: '18446744073709551615', salt: [1, 65_535] })
+    const first = await store.newCycle(cycle)
+    const second = await store.newCycle(aCycle())
+    await store.changeCycle(first, { state: 'sending', deadBlock: 120, attempts: 1, reason: 'sent' })
+    await reopen()
+    expect((await store.cycles(10)).map((c) => c.id)).toEqual([second, first])
+    expect((await store.cycles(10))[1]).toEqual({ ...cycle, id: first, state: 'sending', deadBlock: 120, attempts: 1, reason: 'sent' })
+    expect(await store.cycles(1)).toHaveLength(1)
+    await expect(store.changeCycle(99, { state: 'lost' })).rejects.toThrow(/no cycle 99/)
+  })
+
+  it('are kept fifty, and for ever while something may still come of them', async () => {
+    const ids = new Map<string, number>()
+    for (const state of CYCLE_STATES) ids.set(state, await store.newCycle(aCycle({ state })))
+    for (let i = 0; i < 50; i++) await store.newCycle(aCycle({ state: 'confirmed' }))
+    const kept = new Set((await store.cycles(1000)).map((c) => c.id))
+    expect([...ids].filter(([, id]) => kept.has(id)).map(([state]) => state)).toEqual(['planned', 'sending', 'included', 'revealing'])
+    expect(kept.size).toBe(54)
+  })
+})
+
+describe('the file', () => {
+  it('is for its owner only, with all that is beside it', async () => {
+    await store.penalize({ hotkey: A, reason: 'a', from: 1, until: null })
+    const names = await readdir(dir)
+    expect(names).toContain('validator.db')
+    for (const name of names) expect([name, (await stat(join(dir, name))).mode & 0o777]).toEqual([name, 0o600])
+  })
+
+  it('takes calls that come at once in their order', async () => {
+    await store.follow([aNeuron(A, 0), aNeuron(B, 1)], NOW)
+    const calls = Array.from({ length: 40 }, (_, i) => [
+      store.keepStats([aStat(A, { score: i })]),
+      store.stats().then((stats) => expect(stats.get(A)?.score).toBe(i)),
+      store.keepProof(aProof(B, { block: 200 + i })),
+      store.follow([aNeuron(A, i), aNeuron(B, i + 1)], NOW),
+    ])
+    await Promise.all(calls.flat())
+    expect((await store.stats()).get(A)?.uid).toBe(39)
+    expect((await store.proofs()).get(B)?.map((p) => p.block)).toEqual([239, 238, 237, 236])
+  })
+
+  it('goes on after a call that failed', async () => {
+    const failed = store.changeCycle(1, { state: 'lost' })
+    const next = store.penalize({ hotkey: A, reason: 'a', from: 1, until: null })
+    await expect(failed).rejects.toThrow(/no cycle/)
+    await next
+    expect((await store.penalties(5)).size).toBe(1)
+  })
+
+  it('does what was asked for before it closes, and nothing after', async () => {
+    const last = store.penalize({ hotkey: A, reason: 'a', from: 1, until: null })
+    await Promise.all([store.close(), store.close(), last])
+    await expect(store.penalties(5)).rejects.toThrow(/is closed/)
+    store = await openStore(dir, log)
+    expect((await store.penalties(5)).size).toBe(1)
+  })
+
+  it('takes as many miners as a subnet can have', async () => {
+    const all = hotkeys(4096)
+    await store.follow(
+      all.map((h, uid) => aNeuron(h, uid)),
+      NOW,
+    )
+    await store.keepStats(all.map((h) => aStat(h)))
+    await store.keepSpecs(
+      all.map((h) => aMiner(h)),
+      NOW,
+    )
+    expect([(await store.stats()).size, (await store.specs()).size]).toEqual([4096, 4096])
+  })
+})
