@@ -31,16 +31,29 @@ async function up(options: UpOptions, interruption: Interruption): Promise<void>
     const validator = { hotkey, uid: uids.get(hotkey) ?? null, state: at }
     const { url, chainUrl, databaseUrl, clientKey, adminKey } = stack
     say(banner({ url, chainUrl, databaseUrl, clientKey, adminKey, folder: state.folder, simulate, validator, miners }, choice))
+    void tellWeights(stack, () => stopping)
     await stack.broken
   }
+  let stopping = false
   try {
     await Promise.race([start(), stack.broken, interruption.first])
   } catch (error) {
     if (!(error instanceof Interrupted)) complain(error)
   } finally {
+    stopping = true
     await stack.stop()
   }
   say('stopped; npm start resumes it')
+}
+
+/** Says when there are weights to look at. Nothing waits for them, and the market is there without. */
+async function tellWeights(stack: Stack, stopping: () => boolean): Promise<void> {
+  try {
+    const { uids, block } = await stack.weights()
+    say(`\nweights    ${uids.length} uids (${uids.join(', ')}), read back at block ${block}`)
+  } catch (error) {
+    if (!stopping()) say(`\nweights    none: ${reason(error)}`)
+  }
 }
 
 /** Where rentals run: as at the last start. */
