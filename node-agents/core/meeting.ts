@@ -1,3 +1,4 @@
+import { ControlError } from './control.ts'
 import { acceptIdentity, type KnownEdge, OtherEdge } from './identity.ts'
 import type { Log } from './log.ts'
 import { Mistake } from './mistake.ts'
@@ -5,6 +6,8 @@ import type { Clock, Control } from './ports.ts'
 
 /** A key to come is shown a day before it signs: look often enough to know it by then, and within the seven requests of an idle hour. */
 const IDENTITY_MS = 2 * 3600_000
+
+const SIGNATURES: ReadonlySet<string> = new Set(['wrong_receiver', 'bad_signature', 'malformed_signature'])
 
 /** Where an agent keeps the edge it belongs to. */
 export type EdgeMemory = { edge(): KnownEdge | null; keepEdge(edge: KnownEdge): Promise<void> }
@@ -34,6 +37,11 @@ export class Meeting {
   /** The edge may have new keys: look before the next request. */
   doubt(): void {
     this.#metAt = -Infinity
+  }
+
+  /** After a request that failed: some refusals are what an edge with new keys, or at another address, gives. */
+  failed(error: unknown): void {
+    if (error instanceof ControlError && SIGNATURES.has(error.code)) this.doubt()
   }
 
   /** Rejects with `NotTheEdge`, a `ControlError`, or a `Mistake` when --edge leads to another edge than this state belongs to. */

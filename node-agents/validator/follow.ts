@@ -1,4 +1,4 @@
-import type { Hyperparameters, Metagraph } from '../core/chain/types.ts'
+import type { Block, Hyperparameters, Metagraph } from '../core/chain/types.ts'
 import { isAbort } from '../core/life.ts'
 import type { Log } from '../core/log.ts'
 import { reason } from '../core/mistake.ts'
@@ -8,8 +8,10 @@ import { type Standing, standingOf, standingText } from './standing.ts'
 
 export type FollowDeps = { chain: Chain; netuid: number; hotkey: string; clock: Clock; log: Log }
 
-/** One look at the subnet, everything of one block. */
-export type View = { metagraph: Metagraph | null; limits: Pick<Hyperparameters, 'stakeThreshold' | 'maxValidators'>; standing: Standing }
+/** One look at the subnet, everything of one block; null: there is no such subnet. */
+export type View = { metagraph: Metagraph | null; limits: Hyperparameters | null; standing: Standing }
+
+const NO_LIMITS = { stakeThreshold: 0n, maxValidators: 0 }
 
 /** Keeps the subnet as of the newest block in memory, and says how this hotkey stands there whenever that changes. */
 export class Follow {
@@ -21,8 +23,21 @@ export class Follow {
   /** Why the newest block could not be read; null: it was. */
   trouble: string | null = null
 
+  readonly #listeners = new Set<() => void>()
+
   constructor(deps: FollowDeps) {
     this.#d = deps
+  }
+
+  /** Called after each block that could be read. @returns how to stop listening */
+  onView(heard: () => void): () => void {
+    this.#listeners.add(heard)
+    return () => void this.#listeners.delete(heard)
+  }
+
+  /** The block of the last look; null: none yet, or there is no such subnet. */
+  get block(): Block | null {
+    return this.view?.metagraph?.block ?? null
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -49,6 +64,7 @@ export class Follow {
       this.#hash = head.hash
       this.trouble = null
       this.#tell(this.view.standing)
+      for (const heard of this.#listeners) heard()
     } catch (error) {
       if (isAbort(error)) throw error
       if (this.trouble === null) this.#d.log.warn({ err: error, block: head.number }, 'the subnet cannot be read; the next block is the next try')
@@ -59,8 +75,8 @@ export class Follow {
   async #read(at: string): Promise<View> {
     const { chain, netuid, hotkey } = this.#d
     const metagraph = await chain.metagraph(netuid, at)
-    const limits = metagraph ? await chain.hyperparameters(netuid, at) : { stakeThreshold: 0n, maxValidators: 0 }
-    return { metagraph, limits, standing: standingOf(metagraph, hotkey, limits) }
+    const limits = metagraph && (await chain.hyperparameters(netuid, at))
+    return { metagraph, limits, standing: standingOf(metagraph, hotkey, limits ?? NO_LIMITS) }
   }
 
   #tell(standing: Standing): void {

@@ -1,30 +1,28 @@
-import { realClock } from '../core/clock.ts'
 import { toConfig } from '../core/common-settings.ts'
-import { EdgeClock, HttpControl } from '../core/control.ts'
 import { makeStateDir } from '../core/files.ts'
-import { loadHotkey } from '../core/hotkey.ts'
 import { Cleanup, live, type Loop } from '../core/life.ts'
 import { lockState } from '../core/lock.ts'
 import { type Log, makeLog } from '../core/log.ts'
-import { Meeting } from '../core/meeting.ts'
 import { Mistake } from '../core/mistake.ts'
 import type { Chain } from '../core/ports.ts'
 import { buildCommand, readSettings } from '../core/settings.ts'
-import { makeSigner } from '../core/signer.ts'
 import { openSocket } from '../core/socket.ts'
+import { assemble, type Hands } from './assemble.ts'
 import { listOfCommands, runCommand } from './commands/index.ts'
 import { SETTINGS, type ValidatorConfig } from './config.ts'
-import { Follow } from './follow.ts'
-import { Post } from './post.ts'
+import { routesOf } from './operator.ts'
 import { State } from './state.ts'
-import { statusOf, type Validator } from './status.ts'
+import type { Validator } from './status.ts'
+import { openStore } from './store/open.ts'
 
 /** What a validator does all day. */
-function loopsOf({ chain, follow, post }: Validator): Loop[] {
+function loopsOf({ chain, follow, post, publish, jobs }: Validator): Loop[] {
   return [
     { name: 'chain', run: (s) => chain.run(s) },
     { name: 'follow', run: (s) => follow.run(s) },
     { name: 'post', run: (s) => post.run(s) },
+    { name: 'publish', run: (s) => publish.run(s) },
+    ...jobs.map((job): Loop => ({ name: job.name, run: (s) => job.run(s) })),
   ]
 }
 
@@ -36,14 +34,15 @@ const connect: MakeChain = async ({ chain }, log) => (await import('../core/chai
  * Runs a validator until the signal fires. Trouble with the chain or the edge never ends it. Rejects with a `Mistake` when the operator
  * has to change something, such as a damaged state file or a second validator on the same state.
  */
-export async function runValidator(config: ValidatorConfig, signal: AbortSignal, log: Log, makeChain: MakeChain = connect): Promise<void> {
+export async function runValidator(config: ValidatorConfig, signal: AbortSignal, log: Log, makeChain: MakeChain = connect, hands: Hands = {}): Promise<void> {
   const cleanup = new Cleanup()
   try {
     await makeStateDir(config.state)
     cleanup.defer('lock', await lockState(config.state))
-    const validator = await assemble(config, await State.open(config.state), await makeChain(config, log), log)
-    const routes = { 'GET /status': () => statusOf(validator) }
-    cleanup.defer('control socket', await opened('the control socket', openSocket(config.state, routes, log), log))
+    const store = await openStore(config.state, log)
+    cleanup.defer('store', () => store.close())
+    const validator = await assemble(config, { state: await State.open(config.state), store, chain: await makeChain(config, log), log, hands })
+    cleanup.defer('control socket', await opened('the control socket', openSocket(config.state, routesOf(validator), log), log))
     if (config.metrics) cleanup.defer('metrics', await opened('--metrics', metrics(validator, config.metrics, log), log))
     log.info({ hotkey: validator.hotkey, netuid: config.netuid, edge: config.edge.url }, 'validator started')
     await live(loopsOf(validator), signal, log)
@@ -51,24 +50,6 @@ export async function runValidator(config: ValidatorConfig, signal: AbortSignal,
     await cleanup.run(log)
     log.info('validator stopped')
   }
-}
-
-/** Puts a validator together. Nothing is asked of anybody yet. */
-async function assemble({ hotkeyFile, edge, netuid }: ValidatorConfig, state: State, chain: Chain, log: Log): Promise<Validator> {
-  const clock = realClock
-  const signer = makeSigner(await loadHotkey(hotkeyFile, { warn: (text) => log.warn(text) }))
-  const hotkey = signer.address
-  const control = new HttpControl(edge.url, signer, () => receiverOf(state), new EdgeClock(clock))
-  const meeting = new Meeting({ control, state, pin: edge.pin, clock, log })
-  const follow = new Follow({ chain, netuid, hotkey, clock, log })
-  const post = new Post({ chain, control, meeting, state, netuid, hotkey, clock, log })
-  return { hotkey, netuid, url: edge.url, chain, clock, state, follow, post }
-}
-
-function receiverOf(state: State): string {
-  const edge = state.edge()
-  if (!edge) throw new Error('the edge is not known yet')
-  return edge.address
 }
 
 /** What only lets the operator look in: nothing waits for it, or ends because it cannot be opened. */
@@ -100,7 +81,7 @@ export async function validatorMain(argv: string[], makeChain: MakeChain = conne
 }
 
 async function agentMain(argv: string[], makeChain: MakeChain): Promise<number> {
-  const about = 'Tell the edge of a subnet who is registered there; more of a validator is to come'
+  const about = 'Score the miners of a subnet, set weights and see that they are there, and tell the edge who is registered'
   const command = buildCommand('compute validator', about, SETTINGS).addHelpText('after', listOfCommands())
   const values = readSettings(command, SETTINGS, argv, process.env)
   if (!values) return 0

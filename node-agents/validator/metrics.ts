@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import { flag, makeRegistry, maybe, type Metric, type Sample } from '../core/metrics.ts'
+import { WORK_METRICS, workSamples } from './loops/metrics.ts'
 import { VERSION } from '../core/version.ts'
 import { statusOf, type Validator } from './status.ts'
 
@@ -16,13 +17,14 @@ export const METRICS = {
   compute_validator_stake: { kind: 'gauge', help: 'Total stake of this hotkey, in TAO' },
   compute_validator_snapshot_block: { kind: 'gauge', help: 'Block of the last snapshot that the edge answered to' },
   compute_validator_snapshot_total: { kind: 'counter', help: 'Snapshots by outcome, or by the code of what went wrong', labels: ['outcome'] },
+  ...WORK_METRICS,
 } as const satisfies Record<string, Metric>
 
 type Name = keyof typeof METRICS
 const RAO = 1e9
 
 /** What each metric is now. */
-function samples(v: Validator): Record<Name, () => Sample[]> {
+function samples(v: Validator): Record<Exclude<Name, 'compute_validator_proof_seconds'>, () => Sample[]> {
   const chain = () => statusOf(v).chain
   const subnet = () => statusOf(v).subnet
   return {
@@ -37,10 +39,20 @@ function samples(v: Validator): Record<Name, () => Sample[]> {
     compute_validator_stake: () => maybe(subnet()?.stake == null ? null : Number(subnet()?.stake) / RAO),
     compute_validator_snapshot_block: () => maybe(v.state.posted()?.block),
     compute_validator_snapshot_total: () => [...v.post.outcomes].map(([outcome, value]) => ({ value, labels: { outcome } })),
+    ...workSamples(v),
   }
 }
 
-/** The registry of one validator. */
-export function registryOf(validator: Validator): Promise<Registry> {
-  return makeRegistry(METRICS, samples(validator))
+/** A simulated proof takes milliseconds, a real one minutes. */
+const BUCKETS_S = [0.1, 1, 5, 10, 30, 60, 120, 180, 240, 300, 600]
+
+/** The registry of one validator. The library is loaded only by those who want metrics. */
+export async function registryOf(validator: Validator): Promise<Registry> {
+  const { compute_validator_proof_seconds: proof, ...read } = METRICS
+  const registry = await makeRegistry(read, samples(validator))
+  const { Histogram } = await import('prom-client')
+  const name: Name = 'compute_validator_proof_seconds'
+  const proofs = new Histogram({ name, help: proof.help, labelNames: [...proof.labels], buckets: BUCKETS_S, registers: [registry] })
+  if (validator.proofs) validator.proofs.onTried = ({ outcome, durationMs }) => proofs.observe({ result: outcome }, durationMs / 1000)
+  return registry
 }

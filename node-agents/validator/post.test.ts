@@ -53,7 +53,7 @@ async function start(on = chain): Promise<{ post: Post; stop: () => Promise<void
     sent.push(s.block)
     return { outcome, digest: '', votes: 1, needed: 1, applied_block: s.block }
   }
-  const meeting = { ready: async () => undefined, doubt: () => undefined } as unknown as Meeting
+  const meeting = { ready: async () => undefined, failed: () => undefined } as unknown as Meeting
   const post = new Post({ chain: on.port(), control: { snapshot }, meeting, state: await State.open(dir), netuid: 27, hotkey: 'me', clock: fast, log: log() })
   const stop = new AbortController()
   const ended = post.run(stop.signal).catch((error: unknown) => stop.signal.aborted || Promise.reject(error))

@@ -124,7 +124,7 @@ export class Post {
   #failed(error: unknown): number {
     const { hotkey, clock, log } = this.#d
     const pause = this.#backoff.next()
-    if (error instanceof ControlError && SIGNATURES.has(error.code)) this.#d.meeting.doubt()
+    this.#d.meeting.failed(error)
     const code = codeOf(error)
     this.#count(code)
     const advice = adviceOf(error, code, hotkey)
@@ -139,9 +139,6 @@ export class Post {
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
   }
 }
-
-/** Refusals that an edge with new keys or another address may give. */
-const SIGNATURES: ReadonlySet<string> = new Set(['wrong_receiver', 'bad_signature', 'malformed_signature'])
 
 /** One word for whose fault it is. */
 function codeOf(error: unknown): string {

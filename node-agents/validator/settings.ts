@@ -5,13 +5,16 @@ import { maybe, path } from '../core/parsers.ts'
 import { setting } from '../core/settings.ts'
 
 /** ss58 addresses between commas. */
-const addresses = z.string().transform((text, ctx): string[] => {
-  const list = text.split(',').map((part) => part.trim())
-  const wrong = list.filter((part) => part !== '' && !hotkey.safeParse(part).success)
-  if (wrong.length === 0) return list.filter((part) => part !== '')
-  ctx.addIssue({ code: 'custom', message: `ss58 addresses between commas; no address: ${wrong.join(', ')}` })
-  return z.NEVER
-})
+const addresses = z
+  .string()
+  .optional()
+  .transform((text = '', ctx): string[] => {
+    const list = text.split(',').map((part) => part.trim())
+    const wrong = list.filter((part) => part !== '' && !hotkey.safeParse(part).success)
+    if (wrong.length === 0) return list.filter((part) => part !== '')
+    ctx.addIssue({ code: 'custom', message: `ss58 addresses between commas; no address: ${wrong.join(', ')}` })
+    return z.NEVER
+  })
 
 const whole = (least: number, most: number) =>
   z
@@ -27,18 +30,18 @@ export const RULES = {
     also: '--blacklist.hotkeys',
     value: '<ss58,…>',
     env: 'COMPUTE_BLACKLIST_HOTKEYS',
-    default: '',
+    default: null,
     help: 'Hotkeys that are neither proved nor given weight',
-    parse: z.string().pipe(addresses),
+    parse: addresses,
   }),
   blacklistColdkeys: setting({
     flag: '--blacklist-coldkeys',
     also: '--blacklist.coldkeys',
     value: '<ss58,…>',
     env: 'COMPUTE_BLACKLIST_COLDKEYS',
-    default: '',
+    default: null,
     help: 'The same by coldkey',
-    parse: z.string().pipe(addresses),
+    parse: addresses,
   }),
   blacklistExploiters: setting({
     flag: '--blacklist-exploiters',

@@ -18,7 +18,12 @@ const posted = z.object({
 /** The last snapshot that the edge gave an answer to. */
 export type LastPost = z.infer<typeof posted>
 
-const file = z.object({ edge: knownEdge.nullable(), posted: posted.nullable() })
+const file = z.object({
+  edge: knownEdge.nullable(),
+  posted: posted.nullable(),
+  /** Whether the edge said that it is one of development; null: it was not asked yet. */
+  development: z.boolean().nullable().default(null),
+})
 const FIX = 'Remove it: the validator learns the edge anew and goes on with the next snapshot.'
 
 /** What a validator keeps between two starts: one file, written whole or not at all. */
@@ -35,7 +40,7 @@ export class State {
   static async open(dir: string): Promise<State> {
     await removeHalfWritten(dir)
     const path = join(dir, 'validator.json')
-    return new State(path, (await readJson(path, file, FIX)) ?? { edge: null, posted: null })
+    return new State(path, (await readJson(path, file, FIX)) ?? { edge: null, posted: null, development: null })
   }
 
   edge(): KnownEdge | null {
@@ -44,6 +49,14 @@ export class State {
 
   posted(): LastPost | null {
     return this.#kept.posted
+  }
+
+  development(): boolean | null {
+    return this.#kept.development
+  }
+
+  async keepDevelopment(development: boolean): Promise<void> {
+    if (development !== this.#kept.development) await this.#keep({ development })
   }
 
   keepEdge(edge: KnownEdge): Promise<void> {

@@ -2,10 +2,15 @@ import * as z from 'zod'
 import { SNAPSHOT_OUTCOMES } from '../../schema/index.ts'
 import type { Chain, Clock } from '../core/ports.ts'
 import { VERSION } from '../core/version.ts'
-import type { Follow } from './follow.ts'
+import type { StoreErrors } from './loops/counted.ts'
+import type { Job } from './loops/job.ts'
+import type { Publish } from './loops/publish.ts'
+import type { Parts } from './loops/schedule.ts'
+import { workOf, workStatus } from './loops/view.ts'
 import type { Post } from './post.ts'
 import { standingText } from './standing.ts'
 import type { State } from './state.ts'
+import type { Store } from './store/types.ts'
 
 const time = z.iso.datetime()
 const block = z.object({ number: z.number(), hash: z.string() })
@@ -47,11 +52,23 @@ export const validatorStatus = z.object({
     /** Why the newest one is not at the edge; null: nothing is wrong. */
     trouble: z.object({ code: z.string(), message: z.string(), advice: z.string().nullable(), since: time }).nullable(),
   }),
+  ...workStatus,
 })
 export type ValidatorStatus = z.infer<typeof validatorStatus>
 
 /** The parts of one validator. */
-export type Validator = { hotkey: string; netuid: number; url: string; chain: Chain; clock: Clock; state: State; follow: Follow; post: Post }
+export type Validator = Parts & {
+  netuid: number
+  url: string
+  chain: Chain
+  clock: Clock
+  store: Store
+  state: State
+  post: Post
+  publish: Publish
+  jobs: Job[]
+  storeErrors: StoreErrors
+}
 
 const iso = (ms: number) => new Date(ms).toISOString()
 
@@ -68,6 +85,7 @@ export function statusOf(v: Validator): ValidatorStatus {
     subnet: subnetOf(v),
     subnet_trouble: v.follow.trouble,
     snapshot: snapshotOf(v),
+    ...workOf(v),
   }
 }
 
