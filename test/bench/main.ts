@@ -5,10 +5,11 @@ import { bench as ssh } from './ssh.ts'
 import { bench as sweep } from './sweep.ts'
 import { bench as sync } from './sync.ts'
 import { bench as timelock } from './timelock.ts'
+import { bench as validator } from './validator.ts'
 import { bench as verify } from './verify.ts'
 import { bench as wake } from './wake.ts'
 
-const BENCHES = { verify, timelock, claim, sync, sweep, wake, recover, ssh, chain }
+const BENCHES = { verify, timelock, claim, sync, sweep, wake, recover, ssh, chain, validator }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !(name in BENCHES))
