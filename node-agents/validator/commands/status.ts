@@ -1,8 +1,11 @@
 import { askAgent } from '../../core/ask.ts'
 import { buildCommand, readSettings } from '../../core/settings.ts'
+import { clean } from '../../core/text.ts'
 import { SETTINGS } from '../config.ts'
 import { validatorStatus, type ValidatorStatus } from '../status.ts'
 import type { Hands } from './index.ts'
+import { workText } from './work-text.ts'
+import { line } from './words.ts'
 
 const WANTED = { state: SETTINGS.state }
 /** Blocks come every twelve seconds: after a minute something is wrong. */
@@ -14,19 +17,22 @@ export async function statusCommand(argv: string[], { env, out }: Hands): Promis
   const values = readSettings(command, WANTED, argv, env)
   if (!values) return 0
   const status = await askAgent(values.state, 'GET', '/status', validatorStatus)
-  out(command.opts<{ json?: boolean }>().json ? JSON.stringify(status) : statusText(status))
+  out(command.opts<{ json?: boolean }>().json ? JSON.stringify(status) : statusText(status, Date.now()))
   return 0
 }
 
 /** For people. Pure. */
-export function statusText(s: ValidatorStatus): string {
-  return [
-    `validator  ${s.hotkey}, version ${s.version}`,
-    `subnet     ${s.netuid}: ${subnetText(s)}`,
-    `chain      ${chainText(s)}`,
-    `edge       ${s.edge.url}${s.edge.address ? ` (${s.edge.address})` : ', which did not prove itself yet'}`,
-    `snapshot   ${snapshotText(s)}`,
-  ].join('\n')
+export function statusText(s: ValidatorStatus, nowMs: number): string {
+  return clean(
+    [
+      line('validator', `${s.hotkey}, version ${s.version}`),
+      line('subnet', `${s.netuid}: ${subnetText(s)}`),
+      line('chain', chainText(s)),
+      line('edge', `${s.edge.url}${s.edge.address ? ` (${s.edge.address})` : ', which did not prove itself yet'}`),
+      ...workText(s, nowMs),
+      line('snapshot', snapshotText(s)),
+    ].join('\n'),
+  )
 }
 
 function subnetText({ subnet, subnet_trouble: trouble }: ValidatorStatus): string {

@@ -1,6 +1,10 @@
 import type { Gpus } from '../../../schema/index.ts'
+import { oneLine } from '../../core/text.ts'
 
-/** Numbers of a validator as people read them. */
+/** How a validator speaks to people. */
+
+/** One thing and what is said of it, which stays on its line. */
+export const line = (thing: string, said: string) => `${thing.padEnd(11)}${oneLine(said)}`.trimEnd()
 
 export const points = (score: number) => score.toFixed(2)
 

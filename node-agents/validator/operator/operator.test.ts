@@ -38,9 +38,21 @@ const METAGRAPH: Metagraph = {
   neurons: [OWN, GOOD, BAD].map((hotkey, uid) => neuron(uid, hotkey)),
 }
 const CYCLE: NewCycle = {
-  ...{ hotkey: OWN, netuid: 27, mechanism: 0, mode: 'plain', state: 'confirmed', uids: [1, 2], hotkeys: [GOOD, address()], values: [65_535, 21_845] },
-  ...{ versionKey: '190', salt: null, plannedBlock: 350, deadBlock: 360, includedBlock: 351, round: null, revealBlock: null, readBlock: 352 },
-  ...{ readAt: NOW, attempts: 1, reason: null, at: NOW },
+  hotkey: OWN,
+  netuid: 27,
+  mechanism: 0,
+  mode: 'plain',
+  state: 'confirmed',
+  uids: [1, 2],
+  hotkeys: [GOOD, address()],
+  values: [65_535, 21_845],
+  versionKey: '190',
+  plannedBlock: 350,
+  includedBlock: 351,
+  readBlock: 352,
+  readAt: NOW,
+  attempts: 1,
+  at: NOW,
 }
 
 let state = ''
