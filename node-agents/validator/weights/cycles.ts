@@ -14,6 +14,8 @@ import type { ReadBack, Weights } from './types.ts'
 
 /** The longest pause after trouble, in blocks. */
 const MOST_PAUSE = 32
+/** A head so far back is of a chain that began anew, or of another one: what was put off is not. */
+const DEEP = 25
 /** As many rows as a validator keeps. */
 const KEPT = 50
 
@@ -58,6 +60,8 @@ export class WeightCycles {
   #due: number | null = null
   /** Before this block there is nothing to look at. */
   #notBefore = 0
+  /** Of the last look. */
+  #head = 0
   #failures = 0
   /** Of refusals: each is an error once, until weights are confirmed. */
   readonly #told = new Set<string>()
@@ -83,7 +87,8 @@ export class WeightCycles {
     const { chain, store } = this.#d
     this.#rows ??= await store.cycles(KEPT)
     const { head } = chain.status()
-    if (!head || head.number < this.#notBefore) return
+    if (!head || (head.number < this.#notBefore && head.number > this.#head - DEEP)) return
+    this.#head = head.number
     this.#trouble = null
     try {
       while (await this.#advance(signal)) signal.throwIfAborted()

@@ -19,6 +19,8 @@ export const LIFE_BLOCKS = ERA_BLOCKS + Math.ceil(DEFAULTS.submitMs / BLOCK_MS)
 const STALE_BLOCKS = 25
 /** While nothing is expected the chain is asked so often, in blocks. */
 export const IDLE_BLOCKS = 5
+/** A reveal that nothing came of is sent again after so many blocks: of two the chain takes only one, so none has to be dead before. */
+const REVEAL_AGAIN = 5
 /** Blocks after the epoch of a reveal in which it may still come, as epochs run late when several are due. */
 const REVEAL_SLACK = 10
 
@@ -139,7 +141,7 @@ function ofCommitted({ mode, revealBlock }: Cycle, seen: Look): Step {
   if (head.number < revealBlock) return { do: 'wait', until: Math.min(revealBlock, head.number + IDLE_BLOCKS) }
   if (mode === 'timelocked') return finalized.number < revealBlock ? soon(seen) : { do: 'read', at: 'final' }
   if (head.number >= revealBlock + limits.tempo) return end('lost', `it was to be revealed from block ${revealBlock} on, and that epoch is over`)
-  return { do: 'reveal', deadBlock: head.number + LIFE_BLOCKS }
+  return { do: 'reveal', deadBlock: head.number + REVEAL_AGAIN }
 }
 
 /** Who leaves the subnet loses the weights it set. */
