@@ -1,4 +1,5 @@
 import { ChainControl } from '../chain/control.ts'
+import { hexOf } from './subnet.ts'
 
 /** A commitment as the chain keeps it: by whom, in which block, sealed how, until which round of the beacon. */
 type Timelocked = [who: string, block: string, sealed: string, round: string]
@@ -16,6 +17,12 @@ export class Forward {
   /** So many blocks at once; none for less than one. */
   async blocks(count: number): Promise<void> {
     if (count > 0) await this.#control.newBlocks(count)
+  }
+
+  /** Whether the chain shows where all these hotkeys are, and where their metrics. */
+  async areAnnounced(hotkeys: string[]): Promise<boolean> {
+    const asked = hotkeys.flatMap((hotkey) => ['Axons', 'Prometheus'].map((item) => this.#control.get(`SubtensorModule.${item}`, this.#netuid, hexOf(hotkey))))
+    return (await Promise.all(asked)).every((served) => served !== null)
   }
 
   /** Gives the chain the beacon's pulses that commitments wait for: blocks that come before their time bring none. */

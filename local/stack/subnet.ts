@@ -33,10 +33,14 @@ export async function enrol(url: string, netuid: number, validator: string, mine
   return block
 }
 
+/** An ss58 address as storage has it. */
+export function hexOf(hotkey: string): string {
+  return `0x${Buffer.from(decodeHotkey(hotkey) ?? []).toString('hex')}`
+}
+
 /** Its uid; it is registered when it has none. */
 async function uidOf(control: ChainControl, netuid: number, hotkey: string): Promise<number> {
-  const key = `0x${Buffer.from(decodeHotkey(hotkey) ?? []).toString('hex')}`
-  const known = await control.get<number | null>('SubtensorModule.Uids', netuid, key)
+  const known = await control.get<number | null>('SubtensorModule.Uids', netuid, hexOf(hotkey))
   return known ?? (await control.register(netuid, hotkey, COLDKEY))
 }
 

@@ -6,6 +6,8 @@ import { Forward } from './forward.ts'
 
 const SHOWN_MS = 90_000
 const POLL_MS = 250
+/** Blocks at a time: few beside those between two settings of weights, so that scores are there before the first. */
+const STEP = 5
 
 export type Weighed = {
   chainUrl: string
@@ -21,14 +23,21 @@ export type Scored = MinersAnswer['miners'][number]
 /** Weights as the chain shows them: the block they were read back at, and the uids that have some. */
 export type Shown = { block: number; uids: number[] }
 
-/** Waits until the validator has a score for each of these miners. Rejects with a Mistake that says what is missing. @returns them by uid */
-export async function scoresOf({ state, miners, log }: Weighed): Promise<Scored[]> {
+/**
+ * Waits until the validator has a score for each of these miners. Once all are announced on the chain, it goes on faster, so that the
+ * validator looks at them soon. Rejects with a Mistake that says what is missing. @returns them by uid
+ */
+export async function scoresOf({ chainUrl, netuid, state, miners, log }: Weighed): Promise<Scored[]> {
+  const chain = new Forward(chainUrl, netuid)
   return patiently(log, async () => {
     const answer = await askAgent(state, 'GET', '/miners', minersAnswer)
     const ours = answer.miners.filter((m) => miners.includes(m.hotkey))
     const without = miners.filter((hotkey) => !ours.some((m) => m.hotkey === hotkey && (m.score ?? 0) > 0))
+    if (without.length === 0) return { done: ours }
+    const { cycles } = await askAgent(state, 'GET', '/weights', weightsAnswer)
+    if (!isSending(cycles[0]) && (await chain.areAnnounced(miners))) await chain.blocks(STEP)
     const why = (hotkey: string) => ours.find((m) => m.hotkey === hotkey)
-    return without.length === 0 ? { done: ours } : { missing: `no score of ${without.map((h) => told(h, why(h))).join(', ')}` }
+    return { missing: `no score of ${without.map((h) => told(h, why(h))).join(', ')}` }
   })
 }
 
@@ -60,9 +69,13 @@ export function shownIn({ cycles, rows }: Pick<WeightsAnswer, 'cycles' | 'rows'>
   return all ? { block: newest.read_block, uids: weighed.map((row) => row.uid) } : null
 }
 
-/** What is being sent is left alone: a transaction is good for a few blocks only. */
+/** It is left alone then: a transaction is good for a few blocks only. */
+function isSending(newest: WeightsAnswer['cycles'][number] | undefined): boolean {
+  return newest !== undefined && ['planned', 'sending', 'revealing'].includes(newest.state)
+}
+
 async function hasten(chain: Forward, { block, due_block: due, cycles: [newest] }: WeightsAnswer): Promise<void> {
-  if (block === null || newest?.state === 'planned' || newest?.state === 'sending' || newest?.state === 'revealing') return
+  if (block === null || isSending(newest)) return
   if (newest?.state === 'included') {
     if (newest.reveal_block === null) return
     await chain.pulses()
