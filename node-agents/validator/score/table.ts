@@ -1,15 +1,16 @@
-import { clean } from '../../core/text.ts'
+import { oneLine } from '../../core/text.ts'
 import type { Stat } from '../store/types.ts'
 
 const WIDTH = 190
 const RULE = '-'.repeat(WIDTH)
+const GPU_WIDTH = 36
 const TITLE = 'MINER STATS SUMMARY'
 
-/** Name and width of the columns; the original's, which people know. */
+/** Name and least width of the columns; the original's, which people know. A hotkey has 48 characters: then a line is as long as the rules. */
 const COLUMNS: [name: string, width: number, of: (stat: Stat) => string][] = [
   ['UID', 4, (s) => String(s.uid)],
   ['Hotkey', 45, (s) => s.hotkey],
-  ['GPU', 36, gpuOf],
+  ['GPU', GPU_WIDTH, gpuOf],
   ['Score', 7, (s) => s.score.toFixed(2)],
   ['Allocated', 5, (s) => (s.allocated ? 'yes' : 'no')],
   ['RelScore', 5, (s) => s.reliability.toFixed(2)],
@@ -23,14 +24,11 @@ export function summary(rows: Stat[]): string {
   return [RULE, title, RULE, ...lines, RULE].join('\n')
 }
 
-const line = (stat: Stat) => `| ${COLUMNS.map(([name, width, of]) => `${name}: ${cell(of(stat), width)}`).join(' | ')} |`
+const line = (stat: Stat) => `| ${COLUMNS.map(([name, width, of]) => `${name}: ${of(stat).padEnd(width)}`).join(' | ')} |`
 
-/** Longer than its column: cut, so that the columns stay where they are. Names come from miners. */
-const cell = (text: string, width: number) => clean(text).replace(/\s/g, ' ').slice(0, width).padEnd(width)
-
-/** "N/A": nobody looked. */
+/** "N/A": nobody looked. A longer name, which comes from a miner, is cut, so that the columns stay where they are. */
 function gpuOf({ gpus, ownScore }: Stat): string {
-  if (gpus) return `${gpus.count} x ${gpus.model}`
+  if (gpus) return oneLine(`${gpus.count} x ${gpus.model}`).slice(0, GPU_WIDTH)
   return ownScore ? 'No GPUs' : 'N/A'
 }
 
