@@ -3,14 +3,23 @@ import { oneLine } from '../../core/text.ts'
 import type { PeerNumber, Scored } from './types.ts'
 import { hours } from './words.ts'
 
+/** So many validators are named in a factor. */
+const NAMED = 4
+
 /** A score by others: the stake-weighted median, clamped. `peers`: at least one. */
 export function byPeers(peers: readonly PeerNumber[], nowMs: number): Pick<Scored, 'gpus' | 'own'> & { factors: Factor[]; note: string | null } {
   const chosen = medianOf(peers)
   const oldest = Math.min(...peers.map((p) => p.atMs))
-  const each = peers.map((p) => `${p.validator} ${p.score}`).join(', ')
-  const from = `stake-weighted median of ${peers.length} (${oneLine(each)}), the oldest ${hours(nowMs - oldest)}`
+  const from = `stake-weighted median of ${peers.length} (${named(peers)}), the oldest ${hours(nowMs - oldest)}`
   const value = Math.min(SCORE_MAX, Math.max(0, chosen.score))
   return { factors: [{ name: 'peers', value, from }], gpus: chosen.gpus, own: false, note: 'no own proof: other validators decide' }
+}
+
+/** Those with most stake; more would fill a screen for every miner. */
+function named(peers: readonly PeerNumber[]): string {
+  const most = [...peers].sort((a, b) => (a.stake > b.stake ? -1 : 1)).slice(0, NAMED)
+  const each = most.map((p) => `${oneLine(p.validator)} ${p.score}`).join(', ')
+  return peers.length > NAMED ? `${each} and ${peers.length - NAMED} more` : each
 }
 
 /**

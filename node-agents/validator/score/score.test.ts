@@ -129,6 +129,11 @@ describe('the numbers of other validators', () => {
     expect(found).toMatchObject({ score: wanted, own: false, gpus: { model: H200, count: 2 } })
     expect(names(found)).toEqual(['peers'])
   })
+  it('are named, those with most stake', () => {
+    const many = [1, 2, 3, 4, 5, 6].map((n) => peer(n * 10, BigInt(n)))
+    expect(from(unproved(many), 'peers')).toBe('stake-weighted median of 6 (v60 60, v50 50, v40 40, v30 30 and 2 more), the oldest 1.0 h')
+    expect(from(unproved([peer(40)]), 'peers')).toBe('stake-weighted median of 1 (v40 40), the oldest 1.0 h')
+  })
   it('stake is exact above what a double holds', () => {
     const big = 2n ** 60n
     const [low, high] = [peer(10, 1n, { stake: big }), peer(20, 1n, { stake: big + 1n })]
