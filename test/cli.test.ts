@@ -29,6 +29,13 @@ describe('a rental from a terminal', () => {
     expect(out).toContain('NVIDIA H200 (simulated)')
   })
 
+  it('miners and network show who is there and what validators say', async () => {
+    const { items } = await json<{ items: { hotkey: string }[] }>(['miners'])
+    expect((await compute(['miners'])).out).toMatch(/^MINER +STATUS[^\n]+SCORE/)
+    expect((await compute(['miners', items[0]?.hotkey ?? ''])).out).toMatch(/^score: +\w/m)
+    expect((await compute(['network'])).out).toMatch(/^subnet: +\d+/)
+  })
+
   it('up, ssh, ls, down', async () => {
     const rented = await json<AllocationView>(['up', '--gpus', '2', '--name', 'work', '--key', publicKey, '--env', 'GREETING=hello there'])
     expect(rented).toMatchObject({ state: 'running', name: 'work', simulated: true, driver: 'box' })

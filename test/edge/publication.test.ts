@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { SCORE_STALE_MS, type ScoreRow, scoresStatement } from '../../schema/index.ts'
 import { WireMiner } from '../support/agent.ts'
-import { query } from '../support/database.ts'
+import { databases, query } from '../support/database.ts'
+import { startTestEdge } from '../support/edge.ts'
 import { penalize, penaltiesOf, penalty, publish, publishingWorld, row, scoresOf, signatureOf, stateOf } from '../support/publication.ts'
 import { someone } from '../support/snapshot.ts'
+import { Tap } from '../support/tap.ts'
 
 const MINUTE_MS = 60_000
 const said = async (url: string) => query(url, 'SELECT validator, hotkey, score FROM scores ORDER BY validator, hotkey')
@@ -78,6 +80,27 @@ describe('the latest of a validator', () => {
     expect(await stateOf(a), 'its own is not told to it').toMatchObject({ scores: [], penalties: [] })
     expect(await penalize(a, penaltiesOf(a, [], { at_ms: Date.now() + 1 }))).toMatchObject({ outcome: 'kept' })
     expect(await query(url, 'SELECT * FROM penalties')).toEqual([])
+  })
+
+  it('is the same after each statement ran twice, as after answers that were lost', async () => {
+    const database = await databases()[0].start()
+    const tap = await new Tap(() => ({ port: Number(new URL(database.url).port) })).listen()
+    const edge = await startTestEdge(tap.url)
+    onTestFinished(async () => {
+      await edge.close()
+      await tap.close()
+      await database.close()
+    })
+    const a = new WireMiner(edge)
+    await edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey: a.hotkey, role: 'validator' })
+    const [one, two] = [await edge.miner(), await edge.miner()]
+    let repeated = 0
+    tap.onAnswer = async (_, repeat) => void (repeated += Number((await repeat()) === 200))
+    expect(await publish(a, scoresOf(a, [row(one.hotkey, 1), row(two.hotkey, 2)], { at_ms: Date.now() - 1000 }))).toMatchObject({ outcome: 'kept' })
+    expect(await publish(a, scoresOf(a, [row(one.hotkey, 3)]))).toMatchObject({ outcome: 'kept' })
+    expect(repeated).toBeGreaterThan(2)
+    expect(await said(database.url)).toEqual([{ validator: a.hotkey, hotkey: one.hotkey, score: 3 }])
+    expect(await query(database.url, 'SELECT score FROM miners WHERE score IS NOT NULL')).toEqual([{ score: 3 }])
   })
 
   it('may be about 4,096 miners', { timeout: 60_000 }, async () => {

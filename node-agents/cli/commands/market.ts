@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { answer } from '../client.ts'
 import { apiOf, type Common, type Io, JSON_OPTION, show } from '../io.ts'
-import { details, plural, span, table, when } from '../print.ts'
+import { minerText, networkText, scoreText } from '../miner.ts'
+import { plural, span, table, when } from '../print.ts'
 
 type Filters = Common & { model?: string; minVram?: string; free?: string; image?: string; hotkey?: string }
 type Offer = Awaited<ReturnType<typeof listGpus>>['items'][number]
@@ -36,54 +37,14 @@ function minerTable({ items }: Awaited<ReturnType<typeof listMiners>>, nowMs: nu
   return table(['MINER', 'STATUS', 'FREE', 'MODELS', 'DRIVER', 'ISOLATION', 'SCORE', 'VERSION', 'LAST REPORT'], rows)
 }
 
-type Miner = Awaited<ReturnType<typeof getMiner>>
-
 async function getMiner(io: Io, hotkey: string) {
   const api = await apiOf(io)
   return (await answer(api.v1.miners[':hotkey'].$get({ param: { hotkey } }))).body
 }
 
-/** "57.3 of 3 validators": the median, and how many proved something themselves. */
-function scoreText({ score, scored_by }: Pick<Miner, 'score' | 'scored_by'>): string {
-  if (score === null) return 'unknown'
-  return `${points(score)} of ${plural(scored_by, 'validator')}`
-}
-const points = (score: number) => score.toFixed(1)
-const cards = (gpus: Miner['scores'][number]['gpus']) => (gpus === null ? 'nothing' : `${gpus.count} x ${gpus.model}`)
-
-function minerText(m: Miner, nowMs: number): string {
-  const age = m.score_age_s === null ? '' : `, ${span(m.score_age_s)} ago`
-  const said = m.scores.map((s) => [s.validator, points(s.score), cards(s.gpus), s.own ? 'itself' : 'others', `${span(s.age_s)} ago`])
-  const penalties = m.penalties.map((p) => [p.validator, p.reason, when(p.from, nowMs), p.until === null ? 'pardoned' : when(p.until, nowMs)])
-  return [
-    details([
-      ['miner', m.hotkey],
-      ['status', m.status],
-      ['free', `${m.gpus.free}/${m.gpus.total}`],
-      ['models', m.models.join(', ') + (m.simulated ? ' (simulated)' : '')],
-      ['score', `${scoreText(m)}${age}`],
-      ['version', m.version],
-      ['last report', when(m.last_report_at, nowMs)],
-    ]),
-    said.length > 0 ? table(['VALIDATOR', 'SCORE', 'FOR', 'PROVED BY', 'SAID'], said) : 'No validator scored it in the last 3 hours',
-    ...(penalties.length > 0 ? [table(['PENALIZED BY', 'REASON', 'SINCE', 'UNTIL'], penalties)] : []),
-  ].join('\n\n')
-}
-
 async function getNetwork(io: Io) {
   const api = await apiOf(io)
   return (await answer(api.v1.network.$get())).body
-}
-
-function networkText(n: Awaited<ReturnType<typeof getNetwork>>): string {
-  const ago = (age: number | null) => (age === null ? 'never' : `${span(age)} ago`)
-  return details([
-    ['subnet', `${n.netuid} (${n.environment})`],
-    ['miners', String(n.miners)],
-    ['validators', `${n.validators}, of whom ${n.validators_published} published in the last 3 h`],
-    ['published', ago(n.published_age_s)],
-    ['roles', n.snapshot_block === null ? 'follow no block of the chain yet' : `of block ${n.snapshot_block}, ${ago(n.snapshot_age_s)}`],
-  ])
 }
 
 /** `gpus`, `miners` and `network`: what is on the market. */
