@@ -5,6 +5,8 @@ import type { Client } from '@libsql/client/sqlite3'
 /** So many are kept. */
 const KEPT = 2
 const NAME = /^validator\.db\.(\d{8}T\d{6}Z)\.before-[\w-]+$/
+/** Of a process that died while it copied. */
+const HALF = /^validator\.db\..+\.before-.+\.tmp$/
 
 /**
  * Copies the whole database beside itself, named by the time and the migration that comes next, and removes older copies.
@@ -15,7 +17,7 @@ export async function backUp(client: Client, dir: string, migration: string, now
   const name = `validator.db.${time}.before-${migration}`
   const fresh = join(dir, `${name}.tmp`)
   try {
-    await rm(fresh, { force: true })
+    for (const half of (await readdir(dir)).filter((n) => HALF.test(n))) await rm(join(dir, half), { force: true })
     await (await open(fresh, 'wx', 0o600)).close() // an empty file is taken, and keeps its mode
     await client.execute({ sql: 'VACUUM INTO ?', args: [fresh] })
     await sync(fresh)

@@ -91,6 +91,11 @@ export function pieces<T>(rows: T[]): T[][] {
   return Array.from({ length: Math.ceil(rows.length / ROWS) }, (_, i) => rows.slice(i * ROWS, (i + 1) * ROWS))
 }
 
+/** What puts rows in the place of those with the same keys: first the keys go, then the rows come, piece by piece. */
+export function replacing<T>(rows: T[], key: (row: T) => string, remove: (keys: string[]) => Statement, insert: (rows: T[]) => Statement): Statement[] {
+  return pieces(rows).flatMap((piece) => [remove(piece.map(key)), insert(piece)])
+}
+
 /** Rows by a text each of them has. */
 export function keyed<T>(rows: T[], key: (row: T) => string): Map<string, T> {
   return new Map(rows.map((row) => [key(row), row]))

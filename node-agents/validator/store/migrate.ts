@@ -6,19 +6,19 @@ import type { Log } from '../../core/log.ts'
 import { Mistake, reason } from '../../core/mistake.ts'
 import { backUp, listOfBackups } from './backup.ts'
 
-const FOLDER = join(import.meta.dirname, '../../../schema/migrations-validator')
+export const MIGRATIONS = join(import.meta.dirname, '../../../schema/migrations-validator')
 
 /** Drizzle's own bookkeeping. */
 const BOOKKEEPING = 'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)'
 
-export type Migration = MigrationMeta & { tag: string }
+type Migration = MigrationMeta & { tag: string }
 
 /**
  * Brings the database up to the newest of `folder`, each migration in one transaction of its own. One with something in it is backed up
  * first. Running it again changes nothing.
  * @throws Mistake when the file is damaged, or was written by a newer version, or when a migration fails: then it is as it was before that one
  */
-export async function migrate(client: Client, dir: string, log: Log, folder = FOLDER): Promise<void> {
+export async function migrate(client: Client, dir: string, log: Log, folder: string): Promise<void> {
   await checkWhole(client)
   await client.execute(BOOKKEEPING)
   const applied = await appliedHashes(client)

@@ -4,7 +4,7 @@ import type { Log } from '../../core/log.ts'
 import { errno } from '../../core/mistake.ts'
 import { cyclesOf } from './cycles.ts'
 import { connect, Database } from './database.ts'
-import { migrate } from './migrate.ts'
+import { MIGRATIONS, migrate } from './migrate.ts'
 import { penaltiesOf } from './penalties.ts'
 import { progressOf } from './progress.ts'
 import { proofsOf } from './proofs.ts'
@@ -19,23 +19,31 @@ export const FILE = 'validator.db'
 
 /**
  * Opens the validator's database in its state directory, of which the caller holds the lock: makes it, or brings it up to this version.
+ * @param migrations their folder
  * @throws Mistake when it is damaged, of a newer version, or cannot be read or written: says how to put that right
  */
-export async function openStore(dir: string, log: Log): Promise<Store> {
+export async function openStore(dir: string, log: Log, migrations = MIGRATIONS): Promise<Store> {
   const path = join(dir, FILE)
   try {
     await makeOwn(path)
     const client = await connect(path)
     try {
-      await migrate(client, dir, log)
+      await migrate(client, dir, log, migrations)
     } catch (error) {
       client.close()
       throw error
     }
     const db = new Database(path, client)
-    const parts = [subnetOf(db, log), readingsOf(db, log), proofsOf(db, log), statsOf(db, log)] as const
-    const [subnet, readings, proofs, stats] = parts
-    return { ...subnet, ...readings, ...proofs, ...stats, ...penaltiesOf(db), ...progressOf(db), ...cyclesOf(db), close: () => db.close() }
+    return {
+      ...subnetOf(db, log),
+      ...readingsOf(db, log),
+      ...proofsOf(db, log),
+      ...statsOf(db, log),
+      ...penaltiesOf(db),
+      ...progressOf(db),
+      ...cyclesOf(db),
+      close: () => db.close(),
+    }
   } catch (error) {
     throw await asMistake(error, dir)
   }

@@ -1,7 +1,7 @@
 import { inArray } from 'drizzle-orm'
 import type { Log } from '../../core/log.ts'
 import { peers, specs } from '../../../schema/tables/validator/index.ts'
-import { type Database, keyed, pieces } from './database.ts'
+import { type Database, keyed, replacing } from './database.ts'
 import { ofThoseThere } from './subnet.ts'
 import type { Peer, Store } from './types.ts'
 
@@ -11,17 +11,15 @@ export function readingsOf(db: Database, log: Log): Pick<Store, 'keepSpecs' | 's
     keepSpecs: (miners, nowMs) =>
       db.turn(async ({ q, write }) => {
         const said = miners.map((miner) => ({ hotkey: miner.hotkey, miner, at: nowMs }))
-        const groups = pieces(await ofThoseThere(q, said, () => null, log))
+        const rows = await ofThoseThere(q, said, () => null, log)
+        const remove = (keys: string[]) => q.delete(specs).where(inArray(specs.hotkey, keys))
         await write(
-          groups.flatMap((rows) => [
-            q.delete(specs).where(
-              inArray(
-                specs.hotkey,
-                rows.map((r) => r.hotkey),
-              ),
-            ),
-            q.insert(specs).values(rows),
-          ]),
+          replacing(
+            rows,
+            (row) => row.hotkey,
+            remove,
+            (piece) => q.insert(specs).values(piece),
+          ),
         )
       }),
     specs: () => db.turn(async ({ q }) => keyed(await q.select().from(specs), (row) => row.hotkey)),
@@ -29,16 +27,14 @@ export function readingsOf(db: Database, log: Log): Pick<Store, 'keepSpecs' | 's
       db.turn(async ({ q, write }) => {
         const before = keyed(await q.select().from(peers), (row) => row.validator)
         const rows = given.map((peer) => latest(before.get(peer.validator), peer))
+        const remove = (keys: string[]) => q.delete(peers).where(inArray(peers.validator, keys))
         await write(
-          pieces(rows).flatMap((piece) => [
-            q.delete(peers).where(
-              inArray(
-                peers.validator,
-                piece.map((r) => r.validator),
-              ),
-            ),
-            q.insert(peers).values(piece),
-          ]),
+          replacing(
+            rows,
+            (row) => row.validator,
+            remove,
+            (piece) => q.insert(peers).values(piece),
+          ),
         )
       }),
     peers: () => db.turn(async ({ q }) => q.select().from(peers)),
