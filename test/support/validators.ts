@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import { type RunningChain, startChain } from '../../local/chain/start.ts'
+import { type RunningChain, startChain, type StartOptions } from '../../local/chain/start.ts'
 import { makeKeys } from '../../local/edge/keys.ts'
 import { type RunningEdge, startEdge } from '../../local/edge/start.ts'
 import { answer, type Api, connect } from '../../node-agents/cli/client.ts'
@@ -10,8 +10,11 @@ import { generateHotkey } from '../../node-agents/core/hotkey.ts'
 import { makeLog } from '../../node-agents/core/log.ts'
 import { runCommand } from '../../node-agents/validator/commands/index.ts'
 import type { ValidatorConfig } from '../../node-agents/validator/config.ts'
+import type { Hands } from '../../node-agents/validator/assemble.ts'
 import { runValidator } from '../../node-agents/validator/main.ts'
-import { IMAGE } from './agent.ts'
+import { type ValidatorStatus, validatorStatus } from '../../node-agents/validator/status.ts'
+import { decodeHotkey } from '../../schema/index.ts'
+import { IMAGE, WireMiner } from './agent.ts'
 import { databases, query, type Running as Database } from './database.ts'
 
 const NETUID = 27
@@ -44,11 +47,11 @@ export class Validator {
   readonly ended: Promise<void>
   readonly #stop = new AbortController()
 
-  constructor(hotkey: string, config: ValidatorConfig) {
+  constructor(hotkey: string, config: ValidatorConfig, hands: Hands = {}) {
     this.hotkey = hotkey
     this.config = config
     const keep = (chunk: Buffer, _: unknown, done: () => void) => (this.lines.push(JSON.parse(chunk.toString()) as { level: string; msg: string }), done())
-    this.ended = runValidator(config, this.#stop.signal, makeLog('debug', 'validator', new Writable({ write: keep })))
+    this.ended = runValidator(config, this.#stop.signal, makeLog('debug', 'validator', new Writable({ write: keep })), undefined, hands)
     this.ended.catch(() => undefined) // whoever awaits `ended` gets it
   }
 
@@ -61,6 +64,10 @@ export class Validator {
     const said: string[] = []
     await runCommand('status', ['--state', this.config.state, ...flags], { env: {}, out: (text) => said.push(text) })
     return said.join('\n')
+  }
+
+  async look(): Promise<ValidatorStatus> {
+    return validatorStatus.parse(JSON.parse(await this.status('--json')))
   }
 
   async stop(): Promise<void> {
@@ -98,13 +105,13 @@ export class ValidatorWorld {
   }
 
   /** @param trusted how many validators the edge trusts */
-  static async make(trusted = 1): Promise<ValidatorWorld> {
+  static async make(trusted = 1, chainOptions: Partial<StartOptions> = {}): Promise<ValidatorWorld> {
     const dir = await mkdtemp(join(tmpdir(), 'validators-'))
     const hotkeys = await Promise.all(Array.from({ length: trusted }, (_, i) => walletIn(join(dir, String(i)))))
     const [database, keys, chain] = await Promise.all([
       databases()[0].start(),
       makeKeys(),
-      startChain({ blockMs: 'manual', stateFile: join(dir, 'chain.json') }),
+      startChain({ blockMs: 'manual', stateFile: join(dir, 'chain.json'), ...chainOptions }),
     ])
     const own = { DATABASE_URL: database.url, ENVIRONMENT: 'development', NETUID: String(NETUID), DEFAULT_IMAGE: IMAGE, TRUSTED_VALIDATORS: hotkeys.join(',') }
     const vars = { ...keys.vars, ...own }
@@ -134,7 +141,7 @@ export class ValidatorWorld {
   }
 
   /** Starts the nth validator. */
-  start(n = 0, change: Partial<ValidatorConfig> = {}, on = this.chain): Validator {
+  start(n = 0, change: Partial<ValidatorConfig> = {}, on = this.chain, hands: Hands = {}): Validator {
     const folder = join(this.dir, String(n))
     const config: ValidatorConfig = {
       edge: { url: this.#url, pin: this.#pin },
@@ -147,9 +154,32 @@ export class ValidatorWorld {
       ...DEFAULTS,
       ...change,
     }
-    const validator = new Validator(this.hotkeys[n] ?? '', config)
+    const validator = new Validator(this.hotkeys[n] ?? '', config, hands)
     this.#running.push(validator)
     return validator
+  }
+
+  /** A miner of the subnet, with an address there, that is not at the edge yet. */
+  async miner(gpus = 8, model = 'NVIDIA H200'): Promise<WireMiner> {
+    const identity = (await (await fetch(`${this.#url}/agent/identity`)).json()) as { jws: string }
+    const { address } = JSON.parse(Buffer.from(identity.jws.split('.')[1] ?? '', 'base64url').toString()) as { address: string }
+    const miner = new WireMiner({ url: this.#url, address }, gpus, model)
+    const uid = await this.register(miner.hotkey)
+    const axon = { block: 1n, version: 183, ip: 0x08_08_08_00n + BigInt(uid), port: 8091, ip_type: 4, protocol: 4, placeholder1: 0, placeholder2: 0 }
+    await this.chain.control.set('SubtensorModule.Axons', [NETUID, `0x${Buffer.from(decodeHotkey(miner.hotkey) ?? []).toString('hex')}`], axon)
+    return miner
+  }
+
+  /** The miner as the edge tells of it to anybody. */
+  async shown(hotkey: string): Promise<{ score: number | null; scored_by: number }> {
+    return (await (await fetch(`${this.#url}/v1/miners/${hotkey}`, { headers: { authorization: `Bearer ${this.#vars['ADMIN_KEY']}` } })).json()) as never
+  }
+
+  /** With what the nth validator is started as a process of its own. */
+  flags(n = 0): string[] {
+    const folder = join(this.dir, String(n))
+    const where = ['--edge', `${this.#url}#${this.#pin}`, '--chain', this.chain.url, '--netuid', String(NETUID)]
+    return [...where, '--hotkey-file', join(folder, 'hotkey'), '--state', join(folder, 'state'), '--log-level', 'debug']
   }
 
   /** What validators sent, oldest first; from the database, which may be asked as often as a test likes. */

@@ -58,7 +58,7 @@ export class Proofs {
     if (resumed === null) await clock.sleep(random() * maxDelayMs, signal) // so that validators do not come all at once
     await this.#refresh(signal)
     const targets = await this.#targets(resumed)
-    if (targets.length === 0 && resumed === null) throw new NotYet('there is no miner to prove')
+    if (targets.length === 0 && resumed === null) throw new NotYet('there is no miner to prove: none that the edge knows is included and free')
     const begun = resumed ?? block.number
     await this.#mark(begun, null)
     log.info({ miners: targets.length, block: begun }, resumed === null ? 'a round of proofs begins' : 'a round of proofs goes on')
@@ -87,7 +87,7 @@ export class Proofs {
     }
   }
 
-  /** @param since block from which on a proof is of this round; null: none is */
+  /** Whom the edge does not know nobody can be led to. @param since block from which on a proof is of this round; null: none is */
   async #targets(since: number | null): Promise<ProofTarget[]> {
     const { follow, queryable, store } = this.#d
     const m = follow.view?.metagraph
@@ -97,7 +97,7 @@ export class Proofs {
     return m.neurons
       .filter((n) => filtered.get(n.hotkey)?.excluded === null && !done(n.hotkey))
       .map(({ uid, hotkey }) => ({ uid, hotkey, miner: specs.get(hotkey)?.miner ?? null }))
-      .filter(({ miner }) => !isRented(miner))
+      .filter(({ miner }) => miner !== null && !isRented(miner))
   }
 
   /**
