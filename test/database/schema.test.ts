@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { eq, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/libsql/web'
 import { migrate as drizzleMigrate } from 'drizzle-orm/libsql/migrator'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, onTestFinished } from 'vitest'
 import { migrate } from '../../local/database/migrate.ts'
 import { apiKeys, audit, claims, events, gpus } from '../../schema/tables/index.ts'
 import { startDatabase } from '../../local/database/server.ts'
@@ -77,24 +77,56 @@ onEveryDatabase('migrations', (client, database) => {
   })
 })
 
-it('a drain from before anybody wrote who drained is one by a person', async () => {
+/** A database with the first `n` migrations only. */
+async function before(n: number) {
   const real = join(import.meta.dirname, '../../schema/migrations')
   const folder = mkdtempSync(join(scratch, 'm-'))
   cpSync(real, folder, { recursive: true })
   const journal = JSON.parse(readFileSync(join(real, 'meta/_journal.json'), 'utf8')) as { entries: unknown[] }
-  writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ ...journal, entries: journal.entries.slice(0, 3) }))
+  writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ ...journal, entries: journal.entries.slice(0, n) }))
   const database = await startDatabase({ file: ':memory:' })
-  try {
-    await migrate(database.url, undefined, folder)
-    await query(
+  onTestFinished(() => database.close())
+  await migrate(database.url, undefined, folder)
+  return database
+}
+
+it('a drain from before anybody wrote who drained is one by a person', async () => {
+  const database = await before(3)
+  await query(
+    database.url,
+    "INSERT INTO agents (hotkey, role, standing, source, changed_at) VALUES ('a', 'miner', 'draining', 'allow', 1), ('b', 'miner', 'active', 'allow', 1)",
+  )
+  expect(await migrate(database.url)).toContain('0003_snapshots')
+  expect(await query(database.url, 'SELECT drained_by FROM agents ORDER BY hotkey')).toEqual([{ drained_by: 'operator' }, { drained_by: null }])
+})
+
+it('rents that were over before anybody counted are counted', async () => {
+  const database = await before(4)
+  const rent = (id: string, purpose: string, o: { ready?: number; incarnation?: number; stop?: number }) =>
+    query(
       database.url,
-      "INSERT INTO agents (hotkey, role, standing, source, changed_at) VALUES ('a', 'miner', 'draining', 'allow', 1), ('b', 'miner', 'active', 'allow', 1)",
+      `INSERT INTO allocations (id, purpose, holder, trace_id, created_at, desired, stop_at, generation, incarnation, ssh_keys, expires_at, spec, limits, hotkey, exclusive, gpu_want, gpu_got, tried, ready_by, ready_at)
+       VALUES ('${id}', '${purpose}', 'h', 't', 1, 'stop', ${o.stop ?? 'NULL'}, 1, ${o.incarnation ?? 1}, '[]', 1, '{}', '{}', '5F', 0, 1, 1, '[]', 1, ${o.ready ?? 'NULL'})`,
     )
-    expect(await migrate(database.url)).toContain('0003_snapshots')
-    expect(await query(database.url, 'SELECT drained_by FROM agents ORDER BY hotkey')).toEqual([{ drained_by: 'operator' }, { drained_by: null }])
-  } finally {
-    await database.close()
-  }
+  await query(
+    database.url,
+    "INSERT INTO gpus (hotkey, uuid, idx, model, model_key, vram_mb, simulated, first_seen_at, seen_at) VALUES ('5F', 'g', 0, 'x', 'x', 1, 0, 1, 1)",
+  )
+  await rent('served', 'rent', { ready: 120, stop: 190 })
+  await rent('again', 'rent', { ready: 320, stop: 900 })
+  await rent('never ready', 'rent', { stop: 1000 })
+  await rent('elsewhere now', 'rent', { ready: 1, incarnation: 2, stop: 1000 })
+  await rent('proof', 'proof', { ready: 1, stop: 1000 })
+  for (const [id, from, to] of [
+    ['served', 100, 200],
+    ['again', 300, 350],
+    ['never ready', 400, 500],
+    ['elsewhere now', 500, 600],
+    ['proof', 600, 700],
+  ])
+    await query(database.url, `INSERT INTO claims VALUES ('${id}', 1, '5F', 'g', ${from}, ${to})`)
+  expect(await migrate(database.url)).toContain('0004_publications')
+  expect(await query(database.url, 'SELECT rented_ms FROM gpus')).toEqual([{ rented_ms: 90 + 50 }])
 })
 
 onEveryDatabase('drizzle', (client) => {
