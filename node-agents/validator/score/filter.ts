@@ -1,10 +1,5 @@
-import { VERSION_INT } from '../../../schema/index.ts'
 import type { Neuron } from '../../core/chain/types.ts'
-import { EXCLUSIONS, type Exclusion, type Filtered, type FilterRules } from './types.ts'
-
-/** What the original goes by (facts: queryable miners): version 1.8.3, and 60 percent. */
-export const MINIMUM_VERSION = VERSION_INT
-export const QUORUM_PERCENT = 60
+import type { Exclusion, Filtered, FilterRules } from './types.ts'
 
 type Out = { excluded: Exclusion; why: string }
 
@@ -53,10 +48,4 @@ function sharedBy(neurons: Neuron[]): (neuron: Neuron) => number[] {
     const here = address(neuron)
     return here === null ? [] : (at.get(here) ?? []).filter((n) => n.uid !== neuron.uid).map((n) => n.uid)
   }
-}
-
-/** How many are left out for which reason, in the order in which reasons are looked at. */
-export function countExclusions(filtered: Filtered[]): Record<Exclusion, number> {
-  const count = (reason: Exclusion) => filtered.filter((f) => f.excluded === reason).length
-  return Object.fromEntries(EXCLUSIONS.map((reason) => [reason, count(reason)])) as Record<Exclusion, number>
 }

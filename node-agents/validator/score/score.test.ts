@@ -89,6 +89,8 @@ describe('zero, and why', () => {
     expect(from(found, name)).toMatch(why)
   })
   it('a penalty that ran out is over', () => expect(score(view([H200], { penalty: penalty(NOW) })).score).toBe(12.5))
+  it('who is left out is shown without cards, and passes for proved nowhere', () =>
+    expect(score(view([H200], { filtered: out }))).toMatchObject({ gpus: null, own: false }))
   it('what else is known of who is penalized stays', () => {
     const found = score(view([H200], { penalty: penalty(null) }))
     expect(found.gpus).toEqual({ model: H200, count: 1 })

@@ -25,11 +25,13 @@ export function scoreMiner(view: MinerView, round: Round, catalog: Catalog): Sco
   const standing = valid(view.proofs, view.miner, round)
   const reliable = reliability(view.proofs, view.liveness, view.miner)
   const basis = basisOf(view, standing, reliable, catalog, round)
+  const excluded = view.filtered.excluded !== null
   const factors = [...basis.factors, ...excludedFactor(view), ...penaltyFactor(view, round.nowMs)]
   return {
     score: Math.min(SCORE_MAX, Math.max(0, product(factors))),
-    gpus: basis.gpus,
-    own: basis.own && view.filtered.excluded === null,
+    // Who is left out is not proved any more: a zero that others would take for the outcome of a proof.
+    gpus: excluded ? null : basis.gpus,
+    own: basis.own && !excluded,
     reliability: reliable.value,
     allocated: view.miner?.gpus.some((gpu) => gpu.rented) ?? false,
     factors: { factors, note: basis.note },
