@@ -7,17 +7,24 @@ import { makeProgram } from '../node-agents/cli/main.ts'
 import { COMMANDS } from '../node-agents/miner/commands/index.ts'
 import { METRICS } from '../node-agents/miner/metrics.ts'
 import { COMMANDS as VALIDATOR_COMMANDS } from '../node-agents/validator/commands/index.ts'
+import { SETTINGS as VALIDATOR_SETTINGS } from '../node-agents/validator/config.ts'
+import { METRICS as VALIDATOR_METRICS } from '../node-agents/validator/metrics.ts'
+import { EXCLUSIONS } from '../node-agents/validator/score/types.ts'
+import { CYCLE_STATES } from '../schema/tables/validator/index.ts'
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
 const PAGE = read('docs/operate.md')
+const VALIDATOR_PAGE = read('docs/validator.md')
 const DASHBOARD = read('docs/grafana.json')
 
+/** Of every agent. */
+const AGENT_METRICS = { ...METRICS, ...VALIDATOR_METRICS }
 /** Every series of our registries; a histogram has three. */
 const SERIES = new Set([
   ...Object.keys(EDGE_METRICS),
-  ...Object.entries(METRICS).flatMap(([name, { kind }]) => (kind === 'histogram' ? ['_bucket', '_sum', '_count'].map((s) => name + s) : [name])),
+  ...Object.entries(AGENT_METRICS).flatMap(([name, { kind }]) => (kind === 'histogram' ? ['_bucket', '_sum', '_count'].map((s) => name + s) : [name])),
 ])
-const seriesIn = (text: string) => [...new Set(text.match(/\bcompute_(?:edge|miner)_[a-z_]+/g) ?? [])]
+const seriesIn = (text: string) => [...new Set(text.match(/\bcompute_(?:edge|miner|validator)_[a-z_]+/g) ?? [])]
 
 type Panel = { id: number; type: string; title: string; datasource?: unknown; targets?: { expr: string }[]; gridPos: { x: number; w: number } }
 
@@ -31,14 +38,14 @@ describe('the dashboard', () => {
 
   it('shows each of their metrics', () => {
     const shown = seriesIn(expressions.join('\n'))
-    const missing = [...Object.keys(EDGE_METRICS), ...Object.keys(METRICS)].filter(
+    const missing = [...Object.keys(EDGE_METRICS), ...Object.keys(AGENT_METRICS)].filter(
       (name) => !shown.some((s) => s.replace(/_(bucket|sum|count)$/, '') === name || s === name),
     )
     expect(missing).toEqual([])
   })
 
-  it('groups miners by labels that the metric has', () => {
-    for (const [name, metric] of Object.entries(METRICS)) {
+  it('groups agents by labels that the metric has', () => {
+    for (const [name, metric] of Object.entries(AGENT_METRICS)) {
       const known: readonly string[] = ['le', 'instance', ...('labels' in metric ? metric.labels : [])]
       const wanted = expressions.filter((e) => e.includes(name)).flatMap((e) => [...e.matchAll(/by \(([^)]*)\)/g)].flatMap((m) => (m[1] ?? '').split(', ')))
       expect(
@@ -58,9 +65,24 @@ describe('the dashboard', () => {
   })
 })
 
-describe("the operator's page", () => {
+const slug = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^a-z0-9 -]/g, '')
+    .trim()
+    .replaceAll(' ', '-')
+
+/** What links may point to in a page. */
+function placesIn(page: string): Set<string> {
+  const headings = [...page.matchAll(/^#+ (.*)$/gm)].map((m) => slug(m[1] ?? ''))
+  return new Set(headings.map((h, i) => (headings.indexOf(h) === i ? h : `${h}-${headings.slice(0, i).filter((e) => e === h).length}`)))
+}
+
+const PAGES = { 'operate.md': PAGE, 'validator.md': VALIDATOR_PAGE }
+
+describe.each(Object.entries(PAGES))('%s', (_, page) => {
   it('names only metrics that exist', () => {
-    expect(seriesIn(PAGE).filter((name) => !SERIES.has(name))).toEqual([])
+    expect(seriesIn(page).filter((name) => !SERIES.has(name))).toEqual([])
   })
 
   it('names only commands that exist', () => {
@@ -71,23 +93,46 @@ describe("the operator's page", () => {
       ...names(makeProgram(io)),
       ...Object.entries(agents).flatMap(([agent, commands]) => [agent, ...Object.keys(commands).map((c) => `${agent} ${c}`)]),
     ])
-    const said = [...PAGE.matchAll(/(?:^|[`\s/])compute ((?:admin(?: (?:keys|allow|brake|snapshot))?|miner|validator)(?: [a-z][a-z-]+)?|[a-z]+)/gm)].map(
+    const said = [...page.matchAll(/(?:^|[`\s/])compute ((?:admin(?: (?:keys|allow|brake|snapshot))?|miner|validator)(?: [a-z][a-z-]+)?|[a-z]+)/gm)].map(
       (m) => m[1] ?? '',
     )
-    expect(said.length).toBeGreaterThan(20)
+    expect(said.length).toBeGreaterThan(10)
     expect([...new Set(said)].filter((c) => !known.has(c))).toEqual([])
   })
 
-  it('has every place it points to', () => {
-    const slug = (heading: string) =>
-      heading
-        .toLowerCase()
-        .replace(/[^a-z0-9 -]/g, '')
-        .trim()
-        .replaceAll(' ', '-')
-    const headings = [...PAGE.matchAll(/^#+ (.*)$/gm)].map((m) => slug(m[1] ?? ''))
-    const places = new Set(headings.map((h, i) => (headings.indexOf(h) === i ? h : `${h}-${headings.slice(0, i).filter((e) => e === h).length}`)))
-    const links = [...PAGE.matchAll(/\]\(#([^)]+)\)/g)].map((m) => m[1] ?? '')
-    expect(links.filter((l) => !places.has(l))).toEqual([])
+  it('has every place it points to, in itself and in the other', () => {
+    const links = [...page.matchAll(/\]\(([a-z]*(?:\.md)?)#([^)]+)\)/g)].map((m) => ({
+      page: m[1] ? PAGES[m[1] as keyof typeof PAGES] : page,
+      place: m[2] ?? '',
+    }))
+    expect(links.length).toBeGreaterThan(5)
+    expect(links.filter((l) => !placesIn(l.page).has(l.place)).map((l) => l.place)).toEqual([])
+  })
+})
+
+describe("the validator's page", () => {
+  const flagIn = (row: string) => /^\| `(--[a-z.-]+)` +\| *(?:`([^`]+)`)?/.exec(row)
+  const rows = VALIDATOR_PAGE.split('\n').flatMap((row) => (flagIn(row) ? [flagIn(row)] : []))
+  const listed = new Map(rows.map((m) => [m?.[1] ?? '', m?.[2] ?? null]))
+
+  it('lists each flag of compute validator, and no other', () => {
+    expect([...listed.keys()].toSorted()).toEqual(
+      Object.values(VALIDATOR_SETTINGS)
+        .map((s) => s.flag)
+        .toSorted(),
+    )
+  })
+
+  it('has their defaults', () => {
+    for (const { flag, default: value } of Object.values(VALIDATOR_SETTINGS)) if (value !== null) expect(listed.get(flag), flag).toBe(value)
+  })
+
+  it('has each command, and each state of a cycle', () => {
+    for (const name of Object.keys(VALIDATOR_COMMANDS)) expect(VALIDATOR_PAGE).toContain(`compute validator ${name}`)
+    for (const state of CYCLE_STATES) expect(VALIDATOR_PAGE, state).toContain(`| \`${state}\``)
+  })
+
+  it('names each reason to leave a miner out', () => {
+    for (const reason of EXCLUSIONS) expect(VALIDATOR_PAGE, reason).toContain(`\`${reason}\``)
   })
 })
