@@ -27,11 +27,11 @@ test('what was committed to a round hours away is revealed as soon as its epoch 
 
   const weights = () => control.get('SubtensorModule.Weights', NETUID, 1)
   const forward = new Forward(url, NETUID)
-  await forward.blocks(0)
-  await forward.blocks(-5)
-  await forward.blocks(TEMPO) // the next epoch: the round is not out
+  expect([forward.isSeen(null), forward.isSeen(0)]).toEqual([false, true])
+  await forward.to(revealBlock - TEMPO)
+  expect([forward.isSeen(block.number), forward.isSeen(revealBlock)]).toEqual([false, true])
   expect(await weights()).toEqual([])
   await forward.pulses()
-  await forward.blocks(revealBlock + 1 - block.number)
+  await forward.to(revealBlock + 1)
   expect(await weights()).toEqual([[0, 65_535]])
 })

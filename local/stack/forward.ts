@@ -8,15 +8,23 @@ type Timelocked = [who: string, block: string, sealed: string, round: string]
 export class Forward {
   readonly #control: ChainControl
   readonly #netuid: number
+  /** The last block that was made here. */
+  #head = 0
 
   constructor(url: string, netuid: number) {
     this.#control = new ChainControl(url)
     this.#netuid = netuid
   }
 
-  /** So many blocks at once; none for less than one. */
-  async blocks(count: number): Promise<void> {
-    if (count > 0) await this.#control.newBlocks(count)
+  /** Makes the chain go on to a block at once, if it is not there yet. */
+  async to(block: number): Promise<void> {
+    this.#head = (await this.#control.newBlocks()).number
+    if (block > this.#head) this.#head = (await this.#control.newBlocks(block - this.#head)).number
+  }
+
+  /** Whether somebody who is at a block has seen what was made here: until then it goes by what was. */
+  isSeen(block: number | null): boolean {
+    return block !== null && block >= this.#head
   }
 
   /** Whether the chain shows where all these hotkeys are, and where their metrics. */

@@ -6,8 +6,8 @@ import { Forward } from './forward.ts'
 
 const SHOWN_MS = 90_000
 const POLL_MS = 250
-/** Blocks at a time: few beside those between two settings of weights, so that scores are there before the first. */
-const STEP = 5
+/** Blocks ahead at a time, and how many are left to the first setting of weights: scores are to be there before it. */
+const [STEP, MARGIN] = [10, 20]
 
 export type Weighed = {
   chainUrl: string
@@ -34,8 +34,9 @@ export async function scoresOf({ chainUrl, netuid, state, miners, log }: Weighed
     const ours = answer.miners.filter((m) => miners.includes(m.hotkey))
     const without = miners.filter((hotkey) => !ours.some((m) => m.hotkey === hotkey && (m.score ?? 0) > 0))
     if (without.length === 0) return { done: ours }
-    const { cycles } = await askAgent(state, 'GET', '/weights', weightsAnswer)
-    if (!isSending(cycles[0]) && (await chain.areAnnounced(miners))) await chain.blocks(STEP)
+    const { cycles, due_block: due } = await askAgent(state, 'GET', '/weights', weightsAnswer)
+    const isEarly = due === null || answer.block + MARGIN < due
+    if (isEarly && !isSending(cycles[0]) && chain.isSeen(answer.block) && (await chain.areAnnounced(miners))) await chain.to(answer.block + STEP)
     const why = (hotkey: string) => ours.find((m) => m.hotkey === hotkey)
     return { missing: `no score of ${without.map((h) => told(h, why(h))).join(', ')}` }
   })
@@ -54,7 +55,11 @@ export async function weightsOf({ chainUrl, netuid, state, miners, log }: Weighe
     const answer = await askAgent(state, 'GET', '/weights', weightsAnswer)
     const shown = shownIn(answer, miners)
     if (shown) return { done: shown }
-    await hasten(chain, answer)
+    const next = nextBlock(answer)
+    if (next !== null && chain.isSeen(answer.block)) {
+      await chain.pulses()
+      await chain.to(next)
+    }
     const [newest] = answer.cycles
     return { missing: `the chain shows no weights for all miners; the last ones are ${newest?.state ?? 'not there'} ${newest?.reason ?? ''}` }
   })
@@ -62,11 +67,12 @@ export async function weightsOf({ chainUrl, netuid, state, miners, log }: Weighe
 
 /** Null: not what is wanted yet. Pure. */
 export function shownIn({ cycles, rows }: Pick<WeightsAnswer, 'cycles' | 'rows'>, miners: string[]): Shown | null {
-  const [newest] = cycles
-  if (newest?.state !== 'confirmed' || newest.read_block === null) return null
+  const confirmed = cycles.find((cycle) => cycle.state === 'confirmed') // the next one may be under way already
+  if (!confirmed || confirmed.read_block === null) return null
   const weighed = rows.filter((row) => (row.found ?? 0) > 0)
   const all = miners.every((hotkey) => weighed.some((row) => row.hotkey === hotkey))
-  return all ? { block: newest.read_block, uids: weighed.map((row) => row.uid) } : null
+  // Others than those that were confirmed: weights that are there and were not read back yet.
+  return all && weighed.length === confirmed.uids ? { block: confirmed.read_block, uids: weighed.map((row) => row.uid) } : null
 }
 
 /** It is left alone then: a transaction is good for a few blocks only. */
@@ -74,15 +80,10 @@ function isSending(newest: WeightsAnswer['cycles'][number] | undefined): boolean
   return newest !== undefined && ['planned', 'sending', 'revealing'].includes(newest.state)
 }
 
-async function hasten(chain: Forward, { block, due_block: due, cycles: [newest] }: WeightsAnswer): Promise<void> {
-  if (block === null || isSending(newest)) return
-  if (newest?.state === 'included') {
-    if (newest.reveal_block === null) return
-    await chain.pulses()
-    await chain.blocks(newest.reveal_block + 1 - block)
-  } else if (due !== null) {
-    await chain.blocks(due - block)
-  }
+/** The block at which something happens to the weights that is worth not waiting for; null: none is known. Pure. */
+export function nextBlock({ due_block: due, cycles: [newest] }: Pick<WeightsAnswer, 'due_block' | 'cycles'>): number | null {
+  if (isSending(newest)) return null
+  return newest?.state === 'included' ? newest.reveal_block && newest.reveal_block + 1 : due
 }
 
 type Look<T> = { done: T } | { missing: string }
