@@ -46,7 +46,7 @@ function reasonIn(text: string): string {
 export function penalizedText({ hotkey, uid, now, before }: Penalized): string {
   const end = now.until === null ? 'until it is pardoned' : `until ${now.until}`
   const was = before
-    ? `\nit was penalized already, since ${before.from}, ${before.until === null ? 'without end' : `until ${before.until}`}: ${before.reason}`
+    ? `\nit was penalized already, since ${before.from}, ${before.until === null ? 'without end' : `until ${before.until}`}: ${oneLine(before.reason)}`
     : ''
   return `uid ${uid}, ${hotkey}, is penalized ${end}: ${oneLine(now.reason)}${was}\nits score is computed anew and published now; weights follow when they are set next (compute validator weights show)`
 }
