@@ -1,13 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeLog } from '../../core/log.ts'
 import { aNeuron, aProof, aStat, hotkeys } from '../../../test/support/rows.ts'
+import { later } from '../../../test/support/migrations.ts'
 import { connect } from './database.ts'
+import { MIGRATIONS } from './migrate.ts'
 import { FILE, openStore } from './open.ts'
 
 /** Processes that are killed, disks that are full, and files that are not what they were. */
@@ -114,20 +116,28 @@ describe.skipIf(!mayMount)('a disk', () => {
     await again.close()
   })
 
-  it('that is full at the start is a mistake that says so, and the database is as it was', async () => {
-    const store = await openStore(dir, log)
-    await store.follow(roster, 1)
-    await store.keepProof(aProof(all[0] ?? ''))
-    await store.close()
-    await fill()
-    await openStore(dir, log).then(
-      (opened) => opened.close(), // a database that needs no room opens
-      (error: unknown) => expect(error).toEqual(mistake(/validator\.db .*disk.*full/)),
-    )
-    await rm(join(dir, 'full'))
-    const again = await openStore(dir, log)
-    expect((await again.proofs()).size).toBe(1)
-    await again.close()
+  it('that is full before a new version is a mistake that says so, and the database is as it was', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'store-migrations-'))
+    try {
+      await cp(MIGRATIONS, folder, { recursive: true })
+      await later(folder, '0001_more', 'CREATE TABLE other (a integer);')
+      const store = await openStore(dir, log)
+      await store.follow(roster, 1)
+      await store.keepProof(aProof(all[0] ?? ''))
+      await store.close()
+      await fill()
+      await expect(openStore(dir, log, folder)).rejects.toThrow(mistake(/validator\.db .*disk.*full/))
+      await rm(join(dir, 'full'))
+      expect(
+        (await readdir(dir)).filter((name) => name.includes('.before-')),
+        'no half of a copy',
+      ).toEqual([])
+      const again = await openStore(dir, log)
+      expect((await again.proofs()).size).toBe(1)
+      await again.close()
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('that is full when the first database is to be made is a mistake that says so', async () => {

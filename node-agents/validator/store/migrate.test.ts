@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeLog } from '../../core/log.ts'
+import { later } from '../../../test/support/migrations.ts'
 import { aNeuron, aStat, hotkeys } from '../../../test/support/rows.ts'
 import { connect } from './database.ts'
 import { MIGRATIONS } from './migrate.ts'
@@ -23,16 +24,6 @@ beforeEach(async () => {
   await cp(MIGRATIONS, folder, { recursive: true })
 })
 afterEach(() => rm(root, { recursive: true }))
-
-/** Adds what a later version brings. */
-async function later(tag: string, ...statements: string[]): Promise<void> {
-  const path = join(folder, 'meta/_journal.json')
-  const journal = JSON.parse(await readFile(path, 'utf8')) as { entries: { idx: number; version: string; when: number; tag: string; breakpoints: boolean }[] }
-  const idx = journal.entries.length
-  journal.entries.push({ idx, version: '6', when: 1_900_000_000_000 + idx, tag, breakpoints: true })
-  await writeFile(path, JSON.stringify(journal))
-  await writeFile(join(folder, `${tag}.sql`), statements.join('--> statement-breakpoint\n'))
-}
 
 /** A database of this version with a score in it. */
 async function written(score: number): Promise<void> {
@@ -56,7 +47,7 @@ describe('a new version', () => {
   it('brings the database along, and leaves a copy of it as it was, for its owner only', async () => {
     await written(7)
     expect(await backups(), 'a new database needs none').toEqual([])
-    await later('0001_more', "ALTER TABLE stats ADD COLUMN more text DEFAULT 'yes' NOT NULL;", 'CREATE TABLE other (a integer);')
+    await later(folder, '0001_more', "ALTER TABLE stats ADD COLUMN more text DEFAULT 'yes' NOT NULL;", 'CREATE TABLE other (a integer);')
     expect(await score(folder)).toBe(7)
     const [name = '', ...rest] = await backups()
     expect([name.endsWith('.before-0001_more'), rest]).toEqual([true, []])
@@ -70,7 +61,7 @@ describe('a new version', () => {
     await writeFile(join(dir, 'validator.db.20260101T000000Z.before-0000_x.tmp'), 'half')
     await writeFile(join(dir, 'validator.db.mine'), 'of the operator')
     for (const n of [1, 2, 3]) {
-      await later(`000${n}_more`, `CREATE TABLE other${n} (a integer);`)
+      await later(folder, `000${n}_more`, `CREATE TABLE other${n} (a integer);`)
       await score(folder)
     }
     expect((await backups()).map((name) => name.replace(BACKUP, ''))).toEqual(['0002_more', '0003_more'])
@@ -80,8 +71,8 @@ describe('a new version', () => {
 
   it('that fails in the middle changes nothing, and says what to do', async () => {
     await written(7)
-    await later('0001_fine', 'CREATE TABLE fine (a integer);')
-    await later('0002_bad', 'CREATE TABLE half (a integer);', 'DELETE FROM stats;', 'INSERT INTO nowhere VALUES (1);')
+    await later(folder, '0001_fine', 'CREATE TABLE fine (a integer);')
+    await later(folder, '0002_bad', 'CREATE TABLE half (a integer);', 'DELETE FROM stats;', 'INSERT INTO nowhere VALUES (1);')
     await expect(openStore(dir, log, folder)).rejects.toThrow(mistake(/migration 0002_bad failed and was undone \(.*nowhere.*Nothing is lost/))
     const client = await connect(join(dir, FILE))
     const tables = (await client.execute("SELECT name FROM sqlite_master WHERE name IN ('fine', 'half')")).rows.map((r) => r['name'])
@@ -94,7 +85,7 @@ describe('a new version', () => {
 describe('an older version', () => {
   it('is refused, names the copies, and takes one as the message says', async () => {
     await written(7)
-    await later('0001_more', 'CREATE TABLE other (a integer);')
+    await later(folder, '0001_more', 'CREATE TABLE other (a integer);')
     await score(folder)
     const [name = ''] = await backups()
     await expect(openStore(dir, log)).rejects.toThrow(
@@ -111,7 +102,7 @@ describe('an older version', () => {
   })
 
   it('without a copy is told that it may begin anew, and what is lost then', async () => {
-    await later('0001_more', 'CREATE TABLE other (a integer);')
+    await later(folder, '0001_more', 'CREATE TABLE other (a integer);')
     await (await openStore(dir, log, folder)).close()
     await expect(openStore(dir, log)).rejects.toThrow(mistake(/newer version .* start again: a new one then begins without proofs, scores and penalties/))
   })
