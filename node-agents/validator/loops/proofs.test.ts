@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest'
+import { until } from '../../../test/support/until.ts'
+import type { Neuron } from '../../core/chain/types.ts'
+import { realClock } from '../../core/clock.ts'
+import { makeLog } from '../../core/log.ts'
+import type { Proved, Prover } from '../../core/ports.ts'
+import type { Follow } from '../follow.ts'
+import type { NewProof, Progress, Proof, Spec } from '../store/types.ts'
+import { Proofs, ROUND } from './proofs.ts'
+import type { Queryable } from './queryable.ts'
+
+const block = (number: number) => ({ number, hash: `0x${number}` })
+const never = new AbortController().signal
+const valid: Proved = { result: 'valid', gpus: [{ uuid: 'a', model: 'NVIDIA H200' }], simulated: true }
+const nameOf = (i: number) => `miner-${i}`
+
+type Change = { begun?: Progress | null; rented?: number[]; unknown?: number[]; excluded?: number[]; timeoutMs?: number; workers?: number }
+
+/** A round of so many miners, over what a store would keep. */
+function world(n: number, prove: Prover['prove'], { begun = null, rented = [], unknown = [], excluded = [], timeoutMs = 60_000, workers = 64 }: Change = {}) {
+  const kept: NewProof[] = []
+  const marks: Progress[] = []
+  const all = Array.from({ length: n }, (_, i) => i)
+  const neurons = all.map((uid) => ({ uid, hotkey: nameOf(uid) }) as Neuron)
+  const gpu = (i: number) => ({ uuid: 'a', rented: rented.includes(i), rented_ms: 1000 + i })
+  const known = all.filter((i) => !unknown.includes(i))
+  const specs = new Map(known.map((i) => [nameOf(i), { miner: { hotkey: nameOf(i), gpus: [gpu(i)] } } as unknown as Spec]))
+  const filtered = new Map(all.map((i) => [nameOf(i), { excluded: excluded.includes(i) ? 'outdated' : null }]))
+  const store = {
+    specs: async () => specs,
+    proofs: async () => new Map(kept.map((p) => [p.hotkey, [p as Proof]])),
+    keepProof: async (p: NewProof) => void kept.push(p),
+    keepProgress: async (p: Progress) => void marks.push(p),
+  }
+  let rounds = 0
+  const proofs = new Proofs({
+    prover: { prove },
+    follow: { view: { metagraph: { neurons } } } as unknown as Follow,
+    queryable: { of: () => filtered } as unknown as Queryable,
+    market: { fetch: () => Promise.reject(new Error('the edge is away')) },
+    scores: { round: async () => (rounds++, []) },
+    store,
+    workers,
+    timeoutMs,
+    maxDelayMs: 0,
+    every: 360,
+    clock: realClock,
+    log: makeLog('silent', 'test'),
+    begun,
+  })
+  return { proofs, kept, marks, scored: () => rounds }
+}
+
+describe('a round of proofs', { timeout: 60_000 }, () => {
+  it('of 255 good miners and one that never answers: nobody waits for it', async () => {
+    const w = world(256, ({ hotkey }) => (hotkey === nameOf(3) ? new Promise(() => undefined) : Promise.resolve(valid)))
+    const stop = new AbortController()
+    const round = w.proofs.round(block(1000), stop.signal)
+    await until('all others are kept', () => w.kept.length === 255)
+    expect([...w.proofs.now]).toEqual([nameOf(3)])
+    expect(w.kept.map((p) => p.result)).not.toContain('failed')
+    stop.abort()
+    await expect(round).rejects.toThrow()
+    expect(w.kept, 'who is asked no more did not fail').toHaveLength(255)
+  })
+
+  it('gives a miner its time and no more, whether the prover listens or not', async () => {
+    const w = world(2, ({ hotkey }) => (hotkey === nameOf(0) ? new Promise(() => undefined) : Promise.resolve(valid)), { timeoutMs: 50 })
+    await w.proofs.round(block(1000), never)
+    expect(w.kept.find((p) => p.hotkey === nameOf(0))).toMatchObject({ result: 'failed', reason: 'no proof within 0.05 s', gpus: [], block: 1000 })
+    expect(w.kept.find((p) => p.hotkey === nameOf(1))).toMatchObject({ result: 'valid', gpus: [{ uuid: 'a', model: 'NVIDIA H200', rentedMs: 1001 }] })
+    expect(w.scored()).toBe(1)
+    expect(w.marks.at(-1)).toMatchObject({ job: ROUND, block: 1000, trouble: 'over' })
+  })
+
+  it('holds its own faults against nobody, and tries those miners alone again', async () => {
+    const asked: string[] = []
+    let broken = true
+    const w = world(3, async ({ hotkey }) => {
+      asked.push(hotkey)
+      if (broken && hotkey === nameOf(1)) throw new Error('no memory')
+      return valid
+    })
+    await expect(w.proofs.round(block(1000), never)).rejects.toThrow(/^1 of 3 miners are still to be proved: this validator's own fault: no memory$/)
+    expect(w.kept.map((p) => p.hotkey)).toEqual([nameOf(0), nameOf(2)])
+    expect(Object.fromEntries(w.proofs.outcomes)).toEqual({ valid: 2, own_fault: 1 })
+    broken = false
+    asked.length = 0
+    await w.proofs.round(block(1001), never)
+    expect(asked).toEqual([nameOf(1)])
+    asked.length = 0
+    await w.proofs.round(block(1361), never)
+    expect(asked, 'the next round is a whole one').toHaveLength(3)
+  })
+
+  it('is for those who are free, included and known', async () => {
+    const w = world(4, async () => valid, { rented: [0], unknown: [1], excluded: [2] })
+    await w.proofs.round(block(1000), never)
+    expect(w.kept.map((p) => p.hotkey)).toEqual([nameOf(3)])
+    await expect(world(1, async () => valid, { rented: [0] }).proofs.round(block(1000), never)).rejects.toThrow(/no miner to prove/)
+  })
+
+  it.each<[string, number, number]>([
+    ['goes on', 1100, 1],
+    ['begins anew when that is long ago', 1360, 2],
+  ])('that was cut short %s', async (_, at, more) => {
+    const w = world(2, async () => valid, { begun: { job: ROUND, block: 1000, at: 0, trouble: null } })
+    w.kept.push({ hotkey: nameOf(0), result: 'valid', gpus: [], simulated: true, durationMs: 1, block: 1050, at: 1 })
+    await w.proofs.round(block(at), never)
+    expect(w.kept).toHaveLength(1 + more)
+  })
+
+  it('keeps to so many at a time', async () => {
+    let [now, most] = [0, 0]
+    const w = world(
+      20,
+      async () => {
+        most = Math.max(most, ++now)
+        await new Promise((resolve) => setImmediate(resolve))
+        now--
+        return valid
+      },
+      { workers: 3 },
+    )
+    await w.proofs.round(block(1000), never)
+    expect([most, w.kept.length]).toEqual([3, 20])
+  })
+})
