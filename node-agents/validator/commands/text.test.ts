@@ -240,6 +240,11 @@ describe('weights show', () => {
       { chain_trouble: 'gone', rows: [{ uid: 2, hotkey: null, wanted: 1, found: null }] },
       /CANNOT BE READ NOW: gone\n[^]*^2 +- +100.00 % +\?$/m,
     ],
+    [
+      'what is still to come',
+      { cycles: weights().cycles.map((c) => ({ ...c, state: 'included' })), rows: [{ uid: 2, hotkey: '5Two', wanted: 0.75, found: 0.5 }] },
+      /50.00 % +not yet$/m,
+    ],
     ['trouble', { trouble: 'no permit' }, /^trouble {4}no permit$/m],
     ['that they are due', { due_block: 400 }, /due at block 400, now$/m],
     ['that none were set', { cycles: [], rows: [], of_cycle: null, due_block: null }, /^weights {4}none were set yet\nnext {7}not known yet$/m],

@@ -50,9 +50,13 @@ function cyclesText({ cycles }: WeightsAnswer, nowMs: number): string {
 
 const numberOr = (n: number | null) => (n === null ? '-' : String(n))
 
-function rowsText({ rows, of_cycle: cycle }: WeightsAnswer): string {
-  const lines = rows.map((r) => [String(r.uid), r.hotkey ?? '-', percent(r.wanted), r.found === null ? '?' : percent(r.found), differs(r)])
+/** In which the weights of a cycle may still come to be. */
+const OPEN: readonly string[] = ['planned', 'sending', 'included', 'revealing']
+
+function rowsText({ rows, cycles, of_cycle: cycle }: WeightsAnswer): string {
+  const differing = cycles.some((c) => c.id === cycle && OPEN.includes(c.state)) ? 'not yet' : 'DIFFERS'
+  const lines = rows.map((r) => [String(r.uid), r.hotkey ?? '-', percent(r.wanted), r.found === null ? '?' : percent(r.found), differs(r) ? differing : ''])
   return table(['UID', 'HOTKEY', cycle === null ? 'WANTED' : `WANTED BY ${cycle}`, 'ON CHAIN', ''], lines)
 }
 
-const differs = ({ wanted, found }: Row) => (found === null || Math.abs(wanted - found) <= SAME ? '' : 'DIFFERS')
+const differs = ({ wanted, found }: Row) => found !== null && Math.abs(wanted - found) > SAME

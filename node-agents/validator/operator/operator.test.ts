@@ -14,6 +14,7 @@ import { openStore } from '../store/open.ts'
 import type { NewCycle, Store } from '../store/types.ts'
 import type { ExplainAnswer, MinersAnswer, WeightsAnswer } from './answers.ts'
 import type { Desk } from './desk.ts'
+import { readNow } from './onchain.ts'
 import { deskRoutes } from './routes.ts'
 
 const log = makeLog('silent', 'test')
@@ -226,6 +227,12 @@ describe('weights show', () => {
     endpoint = 'ws://chain'
     read = () => Promise.reject(new TypeError('a defect'))
     await expect(run('weights', 'show')).rejects.toThrow(/a defect/)
+  })
+
+  it('waits for no chain that answers nothing', async () => {
+    const clock = { ...realClock, sleep: async () => undefined }
+    const never = new Promise<never>(() => undefined)
+    expect(await readNow({ chain: desk().chain, clock }, () => never)).toEqual({ value: null, trouble: 'the chain did not answer within 6 s' })
   })
 
   it('knows only show', async () => {
