@@ -99,6 +99,33 @@ describe('npm start', () => {
   )
 
   it(
+    'says when there are weights, and how to see them and where scores come from; a second start has them at once',
+    async () => {
+      const weighed = async () => {
+        const { program } = await up()
+        await until('it tells of weights', () => program.out.includes('\nweights '), LONG_MS)
+        expect(program.out).toMatch(/^weights {4}2 uids \(2, 3\), read back at block \d+$/m)
+        return program
+      }
+      const first = await weighed()
+      const [explain = '', show = ''] = [...first.out.matchAll(/^ {2}\.\/compute (validator explain .*|weights show .*)$/gm)].map((m) => m[1] ?? '')
+      const explained = await run('node-agents/main.ts', explain.split(' '))
+      expect(explained, explain).toMatchObject({ code: 0, out: expect.stringMatching(/^score {6}100\.00 of 100: 8 x NVIDIA H200, by own proofs/m) })
+      expect(explained.out).toMatch(/x {2}proof_age +1 /)
+      const shown = await run('node-agents/main.ts', show.split(' '))
+      expect(shown, show).toMatchObject({ code: 0, out: expect.stringMatching(/timelocked +confirmed +2 /) })
+      expect(shown.out).toMatch(/^1\* .* 50\.0 +50\.0$/m)
+
+      first.child.kill('SIGINT')
+      await first.ended
+      const second = await weighed()
+      const kept = /read back at block (\d+)/
+      expect(Number(kept.exec(second.out)?.[1])).toBeGreaterThanOrEqual(Number(kept.exec(first.out)?.[1]))
+    },
+    2 * LONG_MS,
+  )
+
+  it(
     'goes down with the reason when a part of it dies, and refuses a second one on the same state',
     async () => {
       const { program, pids } = await up()
@@ -174,14 +201,16 @@ describe.skipIf(!engine)('npm start in a folder with rentals of another driver',
 
 describe('npm start -- --demo', () => {
   const acts = ['pause', 'resume', 'rekey', 'extend', 'restart', 'kill -9', 'recover']
-  const STEPS = ['start', 'chain', 'register', 'allocate', 'ssh', ...acts, 'release', 'stop']
+  const STEPS = ['start', 'chain', 'register', 'scores', 'weights', 'allocate', 'ssh', ...acts, 'release', 'stop']
   const docker = { DOCKER_HOST: process.env['DOCKER_HOST'] ?? '' }
   const demo = (env: Record<string, string>, ...args: string[]) => run('local/main.ts', ['--demo', ...args], { TMPDIR: folder, ...env })
 
   async function works(driver: string, { code, out, err }: Ended): Promise<void> {
     expect({ code, err }).toEqual({ code: 0, err: '' })
     const last = JSON.parse(out.trim().split('\n').at(-1) ?? '') as { steps: Record<string, number>; snapshot_block: number }
-    expect(last).toMatchObject({ demo: 'ok', driver, registered: 3, snapshot_block: expect.any(Number) })
+    expect(last).toMatchObject({ demo: 'ok', driver, registered: 3, snapshot_block: expect.any(Number), weights_read_back: true, uids: 2 })
+    expect(out).toMatch(/^scores .* uid 2 scores 100 \(8 x NVIDIA H200\), uid 3 scores 100 \(8 x NVIDIA H200\)$/m)
+    expect(out).toMatch(/^weights .* 2 uids \(2, 3\), committed, revealed and read back at block \d+$/m)
     expect(last.snapshot_block % 25, 'snapshots are of such blocks only').toBe(0)
     expect(Object.keys(last.steps)).toEqual(STEPS)
     expect(await readdir(folder)).toEqual([])
