@@ -170,16 +170,17 @@ export class ValidatorWorld {
     return miner
   }
 
-  /** The miner as the edge tells of it to anybody. */
-  async shown(hotkey: string): Promise<{ score: number | null; scored_by: number }> {
-    return (await (await fetch(`${this.#url}/v1/miners/${hotkey}`, { headers: { authorization: `Bearer ${this.#vars['ADMIN_KEY']}` } })).json()) as never
-  }
-
   /** With what the nth validator is started as a process of its own. */
   flags(n = 0): string[] {
     const folder = join(this.dir, String(n))
     const where = ['--edge', `${this.#url}#${this.#pin}`, '--chain', this.chain.url, '--netuid', String(NETUID)]
     return [...where, '--hotkey-file', join(folder, 'hotkey'), '--state', join(folder, 'state'), '--log-level', 'debug']
+  }
+
+  /** Published scores as the edge keeps them, by hotkey. */
+  async scores(): Promise<Record<string, number>> {
+    const rows = await query(this.#database.url, 'SELECT hotkey, score FROM scores WHERE own')
+    return Object.fromEntries(rows.map(({ hotkey, score }) => [String(hotkey), Number(score)]))
   }
 
   /** What validators sent, oldest first; from the database, which may be asked as often as a test likes. */
