@@ -44,6 +44,14 @@ describe('how long a proof holds', () => {
   })
 
   it.each([
+    ['read a little late', 30, 30.9],
+    ['from after now', -5, 0],
+  ])('no age is below zero: %s', (_, ago, rented) => {
+    const proofs = [proof({ gpus: [{ uuid: 'GPU-0', model: H200, rentedMs: 0 }], at: NOW - ago * HOUR })]
+    expect(valid(proofs, host([gpu(0, { rented_ms: rented * HOUR })]), at()).cards[0]).toMatchObject({ wallMs: Math.max(0, ago) * HOUR, unrentedMs: 0 })
+  })
+
+  it.each([
     ['rented time', () => lapse(1, Number.NaN)],
     ['time of proof', () => lapse(1, 0, { at: Number.NaN })],
     ['now', () => valid([proofOf([H200])], host([gpu(0)]), at(Number.POSITIVE_INFINITY))],

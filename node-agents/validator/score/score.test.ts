@@ -129,7 +129,7 @@ describe('the numbers of other validators', () => {
   ])('%s', (_, peers, wanted) => {
     const found = unproved(peers)
     expect(found).toMatchObject({ score: wanted, own: false, gpus: { model: H200, count: 2 } })
-    expect(names(found)).toEqual(['peers'])
+    expect(found.factors.factors.map((f) => [f.name, f.value])).toEqual([['peers', wanted]])
   })
   it('are named, those with most stake', () => {
     const many = [1, 2, 3, 4, 5, 6].map((n) => peer(n * 10, BigInt(n)))
@@ -163,6 +163,9 @@ describe('the numbers of other validators', () => {
     ['no proof', [], true],
     ['all failed', [failed(NOW), failed(NOW - HOUR)], true],
     ['proved too long ago', [failed(NOW), proofOf([H200], { at: NOW - 30 * HOUR })], true],
+    ['proved too long ago, and wrong before that', [proofOf([H200], { at: NOW - 30 * HOUR }), invalid(NOW - 31 * HOUR)], true],
+    ['one card gone, the other proved too long ago', [proofOf([H200, H200], { at: NOW - 30 * HOUR })], true],
+    ['all cards gone', [proof({ gpus: [{ uuid: 'GPU-9', model: H200, rentedMs: 0 }] })], false],
     ['proved', [proofOf([H200])], false],
     ['proved, then failed', [failed(NOW), proofOf([H200], { at: NOW - HOUR })], false],
     ['a wrong proof, then failed', [failed(NOW), invalid(NOW - HOUR)], false],
