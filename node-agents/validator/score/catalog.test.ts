@@ -66,7 +66,7 @@ describe('a catalogue that was changed', () => {
     vendor: { ...numbers, int8_tops: 1, vram_gb: 1, bandwidth_gbs: 1, from: 'a' },
     ...o,
   })
-  const of = (...cards: object[]) => ({ dated: '2026-11-21', sources: { a: { what: 'a table', read: '2026-11-21' } }, cards })
+  const of = (...cards: object[]) => ({ dated: '2026-11-21', sources: { a: { what: 'a table', as_of: '2026-11-21' } }, cards })
   const [X, Y] = ['NVIDIA X', 'NVIDIA Y']
 
   it('is taken when all is there', () => expect(parseCatalog(of(card(X, { twins: [Y] }), card(Y, { twins: [X], score: 2 }))).best).toBe(2))

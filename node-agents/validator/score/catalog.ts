@@ -35,7 +35,7 @@ export type Card = z.infer<typeof card>
 
 const file = z.strictObject({
   dated: date,
-  sources: z.record(z.string(), z.strictObject({ what: z.string().min(1), read: date })),
+  sources: z.record(z.string(), z.strictObject({ what: z.string().min(1), as_of: date })),
   cards: z.array(card).min(1),
 })
 
