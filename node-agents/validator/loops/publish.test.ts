@@ -14,10 +14,8 @@ import { Publish, REPEAT_MS } from './publish.ts'
 
 const signer = makeSigner(hotkeyFromSeed(new Uint8Array(32).fill(5)))
 const miner = hotkeyFromSeed(new Uint8Array(32).fill(6)).address
-const stat: Stat = {
-  ...{ hotkey: miner, uid: 1, gpus: { model: 'NVIDIA H200', count: 8 }, score: 100, allocated: false, ownScore: true, reliability: 1 },
-  ...{ factors: { factors: [], note: null }, block: 7, at: 1 },
-}
+const score = { gpus: { model: 'NVIDIA H200', count: 8 }, score: 100, allocated: false, ownScore: true, reliability: 1 }
+const stat: Stat = { hotkey: miner, uid: 1, ...score, factors: { factors: [], note: null }, block: 7, at: 1 }
 
 let nowMs: number
 let told: { scores: Scores[]; penalties: Penalties[] }
