@@ -24,12 +24,15 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dir, { recursive: true }))
 
+/** So many that a batch is several statements and takes a while: most kills hit one. */
+const MANY = 1200
+
 /** Writes as fast as it can, and says every round that is done: a stat of every hotkey, a new cycle and its change. */
 const WRITER = `
   import { writeSync } from 'node:fs'
   const [log, open, rows] = await Promise.all(${JSON.stringify(['../../core/log.ts', './open.ts', '../../../test/support/rows.ts'].map((f) => new URL(f, import.meta.url).href))}.map((url) => import(url)))
   const store = await open.openStore(process.argv[1], log.makeLog('silent', 'child'))
-  const all = rows.hotkeys(64)
+  const all = rows.hotkeys(${MANY})
   await store.follow(all.map((h, uid) => rows.aNeuron(h, uid)), 1)
   for (let n = Number(process.argv[2]); ; n++) {
     await store.keepStats(all.map((h) => rows.aStat(h, { score: n })))
@@ -41,12 +44,13 @@ const WRITER = `
 describe('a process killed while it writes', () => {
   it('leaves all that was done, and nothing half done, however often', async () => {
     let begin = 0
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 6; round++) {
       const child = spawn(process.execPath, ['--input-type=module', '-e', WRITER, dir, String(begin)], { stdio: ['ignore', 'pipe', 'inherit'] })
       let said = ''
+      let dying: NodeJS.Timeout | null = null
       child.stdout.on('data', (bytes: Buffer) => {
         said += bytes.toString()
-        if (said.split('\n').length > 8 + round * 3) child.kill('SIGKILL')
+        if (said.split('\n').length > 4 && !dying) dying = setTimeout(() => child.kill('SIGKILL'), round * 17) // each time elsewhere in a round
       })
       await once(child, 'close')
       const done = Number(said.trimEnd().split('\n').at(-1))
@@ -54,7 +58,7 @@ describe('a process killed while it writes', () => {
 
       const store = await openStore(dir, log)
       const scores = new Set([...(await store.stats()).values()].map((s) => s.score))
-      expect((await store.stats()).size).toBe(all.length)
+      expect((await store.stats()).size).toBe(MANY)
       expect(scores.size, 'one batch is there whole').toBe(1)
       expect([done, done + 1]).toContain([...scores][0])
       const cycles = await store.cycles(100)

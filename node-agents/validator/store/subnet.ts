@@ -21,7 +21,6 @@ export function subnetOf(db: Database, log: Log): Pick<Store, 'follow'> {
         if (change.gone.length + change.fresh.length + change.moved.length > 0) await write(takeOver(q, change, nowMs))
         doubted = false
         if (upheaval) log.warn({ gone: change.gone.length, known: known.length }, 'most of the subnet left; their proofs and scores were removed')
-        else if (change.gone.length > 0) log.info({ gone: change.gone }, 'left the subnet, or registered anew; their proofs and scores were removed')
         return change.gone
       }),
   }
