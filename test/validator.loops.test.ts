@@ -53,7 +53,7 @@ describe('the loops of a validator', { timeout: LONG_MS }, () => {
     const miners = await market(2)
     const [best, half] = miners as [WireMiner, WireMiner]
     const recordedProofs = join(world.dir, 'proofs.json')
-    const validator = world.start(0, { recordedProofs })
+    const validator = world.start(0, { recordedProofs, prometheusIp: '8.8.4.4', prometheusPort: 9101 })
     await enter(validator, miners)
     await walk('no record is no proof', async () => (await job(validator, 'proofs'))?.trouble?.includes('is not there') === true)
     expect((await validator.look()).proofs?.results, 'and nobody is blamed').not.toHaveProperty('failed')
@@ -63,10 +63,12 @@ describe('the loops of a validator', { timeout: LONG_MS }, () => {
     const status = await validator.look()
     expect(status).toMatchObject({ filter: { included: 2 }, store_errors: 0, publish_trouble: null, scores: { scored: 2, unscored: 0 } })
     expect(status.weights).toMatchObject({ trouble: null, read_back: { same: true }, confirmed: { uids: 2 } })
-    expect(status.jobs.map((j) => j.job)).toEqual(['metagraph', 'filter', 'status', 'specs', 'proofs', 'weights'])
+    expect(status.jobs.map((j) => j.job)).toEqual(['metagraph', 'filter', 'status', 'announce', 'specs', 'proofs', 'weights'])
     expect(status.jobs.filter((j) => j.trouble !== null)).toEqual([])
     await until('the edge has them', async () => (await world.scores())[best.hotkey] === 100, SOON_MS)
     expect(await world.scores()).toMatchObject({ [half.hotkey]: 50 })
+
+    expect(validator.said(/^the place of the metrics is announced on chain$/)).toEqual(['info'])
 
     await validator.stop()
     const again = world.start(0, { recordedProofs })
