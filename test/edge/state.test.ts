@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { validatorState } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { query } from '../support/database.ts'
-import { type PublishingWorld, publishingWorld, stateOf } from '../support/publication.ts'
+import { publish, type PublishingWorld, publishingWorld, row, scoresOf, stateOf } from '../support/publication.ts'
+import { someone } from '../support/snapshot.ts'
 
 const HOUR_MS = 3600_000
 
@@ -44,6 +45,43 @@ describe('GET /validator/state', () => {
     expect((await mine())?.gpus).toHaveLength(1)
     await edge.call(edge.adminKey, 'DELETE', `/admin/allow/${miner.hotkey}`)
     expect(await mine(), 'it drains').toMatchObject({ available: false })
+  })
+
+  it('stays readable whatever miners show and validators say', { timeout: 60_000 }, async () => {
+    const made = await publishingWorld([1, 5, 3, 4, 2, 6])
+    const [asker, ...others] = made.validators as [WireMiner, ...WireMiner[]]
+    const { hotkey } = await made.edge.miner(8)
+    const cards = (many: string, from: number, to: number, model: string) =>
+      query(
+        made.url,
+        `INSERT INTO gpus (hotkey, uuid, idx, model, model_key, vram_mb, simulated, missing, first_seen_at, seen_at)
+         WITH RECURSIVE n(i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM n WHERE i < ${to}) SELECT h.hotkey, 'more-' || i, 0, ${model}, 'x', 1, 1, 1, 1, 1 FROM n, (${many}) h`,
+      )
+    await cards(`SELECT '${hotkey}' AS hotkey`, 1, 100, "'x'")
+    const own = async () => (await stateOf(asker)).miners.find((m) => m.hotkey === hotkey)?.gpus ?? []
+    expect(await own()).toHaveLength(64)
+    expect((await own()).slice(0, 8).map((g) => g.model)).toEqual(Array.from({ length: 8 }, () => 'NVIDIA H200'))
+    await query(made.url, "DELETE FROM gpus WHERE uuid LIKE 'more-%'")
+
+    // Hundreds of miners that show as much as they can, and validators that say as much as they can.
+    const loud = `SELECT value FROM json_each('${JSON.stringify(Array.from({ length: 500 }, someone))}')`
+    await query(made.url, `INSERT INTO agents (hotkey, role, source, changed_at) SELECT value, 'miner', 'allow', 1 FROM (${loud})`)
+    const copied = 'install, protocol, version, driver, isolation, simulated, address, cpus, memory_mb, disk_free_mb, registered_at'
+    await query(
+      made.url,
+      `INSERT INTO miners (hotkey, ${copied}) SELECT a.hotkey, ${copied} FROM agents a, miners m WHERE a.hotkey IN (${loud}) AND m.hotkey = '${hotkey}'`,
+    )
+    await cards(`SELECT value AS hotkey FROM (${loud})`, 1, 64, `printf('%.64c', char(1))`)
+    const rows = Array.from({ length: 4096 }, () => row(someone(), 50, { gpus: { model: 'x'.repeat(64), count: 64 } }))
+    for (const v of others) expect(await publish(v, scoresOf(v, rows))).toMatchObject({ outcome: 'kept' })
+    const state = await stateOf(asker)
+    expect(validatorState.safeParse(state).success).toBe(true)
+    expect(JSON.stringify(state).length).toBeLessThan(9 * 1024 * 1024)
+    expect(state.miners.find((m) => m.hotkey === hotkey)?.gpus, 'who shows little is not crowded out').toHaveLength(8)
+    expect(state.miners.length).toBeGreaterThan(50)
+    const stakes = state.scores.map((s) => [1, 5, 3, 4, 2, 6][made.validators.findIndex((v) => v.hotkey === s.validator)])
+    expect(stakes.length).toBeGreaterThan(1)
+    expect(stakes, 'those of most stake, not all').toEqual([6, 5, 4, 3])
   })
 
   it('counts the time under rents, running ones and those that are over, and only what was served', { timeout: 60_000 }, async () => {
