@@ -96,12 +96,9 @@ export const minerView = z
     protocol: z.number().int(),
     registered_at: z.iso.datetime(),
     last_report_at: z.iso.datetime().nullable(),
-    score: z
-      .number()
-      .nullable()
-      .meta({
-        description: 'Stake-weighted median of what validators say of late, 0 to 100; one that proved nothing of it counts as 0. Null: none proved anything',
-      }),
+    score: z.number().nullable().meta({
+      description: 'Stake-weighted median of what validators say of late, 0 to 100; one that proved nothing of it counts as 0. Null: none proved anything',
+    }),
     score_age_s: z.number().int().nullable().meta({ description: 'Of the latest proved number; null: there is none' }),
     scored_by: z.number().int().meta({ description: 'Validators that proved something of it themselves' }),
   })
