@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Scores to u16 weights as Bittensor's own SDK makes them. Needs `pip install 'bittensor<11'` (vectors made with 10.5.0).
 
-    python test/vectors/weights.py > test/vectors/weights.json
+    python test/vectors/weights.py > test/vectors/weights.json && npx prettier --write test/vectors/weights.json
     python test/vectors/weights.py 5000 > more.json                      # so many generated ones instead of a few
 """
 
