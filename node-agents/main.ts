@@ -4,6 +4,12 @@ import { fileURLToPath } from 'node:url'
 // Beside the code, so that only who may change the code may change what is cached. The second start is lighter by the weight of the type stripper.
 enableCompileCache(fileURLToPath(new URL('../.build/compiled', import.meta.url)))
 
+// Whoever reads our output may have seen enough, as `| head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 /** `compute`: the agents are reached by their name, everything else is the command line for people. */
 const [room, ...rest] = process.argv.slice(2)
 if (room === 'miner') {

@@ -109,6 +109,12 @@ describe('what goes wrong is named, with its field and a fix', () => {
     expect(await compute(['up', '--help'])).toMatchObject({ code: 0, out: expect.stringContaining('--idempotency-key') })
   })
 
+  it('a reader that has seen enough is no error', async () => {
+    const program = new Program('compute', ['validator', '--help'])
+    program.child.stdout?.destroy()
+    expect(await program.ended).toMatchObject({ code: 0, err: '' })
+  })
+
   it("somebody else's allocation is not there", async () => {
     const { code, err } = await compute(['show', 'al_01k0000000000000000000000a'])
     expect(code).toBe(1)

@@ -243,7 +243,7 @@ describe('weights show', () => {
     [
       'what is still to come',
       { cycles: weights().cycles.map((c) => ({ ...c, state: 'included' })), rows: [{ uid: 2, hotkey: '5Two', wanted: 0.75, found: 0.5 }] },
-      /50.00 % +not yet$/m,
+      /^next {7}once cycle 7 is over$[^]*50.00 % +not yet$/m,
     ],
     ['trouble', { trouble: 'no permit' }, /^trouble {4}no permit$/m],
     ['that they are due', { due_block: 400 }, /due at block 400, now$/m],

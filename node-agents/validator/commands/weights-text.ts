@@ -20,15 +20,18 @@ function headText(a: WeightsAnswer): string {
   return [
     `validator  ${a.hotkey}, ${a.uid === null ? 'NOT ON THE SUBNET' : `uid ${a.uid}`}`,
     `weights    ${newest ? `cycle ${newest.id} is ${newest.state}${newest.reason ? `: ${oneLine(newest.reason)}` : ''}` : 'none were set yet'}`,
-    `next       ${a.due_block === null ? 'not known yet' : `due at block ${a.due_block}${leftOf(a.due_block, a.block)}`}`,
+    `next       ${nextText(a)}`,
     ...(a.trouble ? [`trouble    ${oneLine(a.trouble)}`] : []),
     ...(a.chain_trouble ? [`chain      CANNOT BE READ NOW: ${oneLine(a.chain_trouble)}`] : []),
   ].join('\n')
 }
 
-function leftOf(due: number, block: number | null): string {
-  if (block === null) return ''
-  return due > block ? `, in ${due - block} blocks` : ', now'
+/** One cycle at a time: what is due waits for the one before. */
+function nextText({ cycles: [newest], due_block: due, block }: WeightsAnswer): string {
+  if (newest && OPEN.includes(newest.state)) return `once cycle ${newest.id} is over`
+  if (due === null) return 'not known yet'
+  if (block === null) return `due at block ${due}`
+  return `due at block ${due}, ${due > block ? `in ${due - block} blocks` : 'now'}`
 }
 
 function cyclesText({ cycles }: WeightsAnswer, nowMs: number): string {
