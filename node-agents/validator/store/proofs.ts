@@ -1,13 +1,16 @@
-import { and, count, desc, eq, notInArray, sql } from 'drizzle-orm'
+import { and, count, desc, eq, inArray, notInArray, sql } from 'drizzle-orm'
 import type { Log } from '../../core/log.ts'
 import { challenges, proofs } from '../../../schema/tables/validator/index.ts'
 import type { Database } from './database.ts'
+import { PROOF_MAX_MS } from '../score/economics.ts'
 import { ofThoseThere } from './subnet.ts'
-import type { Proof, Store } from './types.ts'
+import type { NewProof, Proof, Store } from './types.ts'
 
 /** Rows kept of one hotkey, as the original did. */
 const PROOFS = 4
 const CHALLENGES = 60
+/** However many cards a miner shows one after the other, no more rows stay. */
+const MOST = 64
 
 /** The history of proofs and challenges. */
 export function proofsOf(db: Database, log: Log): Pick<Store, 'keepProof' | 'proofs' | 'keepChallenge' | 'liveness'> {
@@ -16,8 +19,8 @@ export function proofsOf(db: Database, log: Log): Pick<Store, 'keepProof' | 'pro
       db.turn(async ({ q, write }) => {
         const [row] = await ofThoseThere(q, [proof], (p) => p.block, log)
         if (!row) return
-        const newest = q.select({ id: proofs.id }).from(proofs).where(eq(proofs.hotkey, row.hotkey)).orderBy(desc(proofs.id)).limit(PROOFS)
-        await write([q.insert(proofs).values(row), q.delete(proofs).where(and(eq(proofs.hotkey, row.hotkey), notInArray(proofs.id, newest)))])
+        const before = await q.select().from(proofs).where(eq(proofs.hotkey, row.hotkey)).orderBy(desc(proofs.id))
+        await write([q.insert(proofs).values(row), q.delete(proofs).where(inArray(proofs.id, outlived(row, before)))])
       }),
     proofs: () =>
       db.turn(async ({ q }) => {
@@ -40,4 +43,22 @@ export function proofsOf(db: Database, log: Log): Pick<Store, 'keepProof' | 'pro
         return new Map(rows.map(({ hotkey, ...liveness }) => [hotkey, liveness]))
       }),
   }
+}
+
+/**
+ * Rows that nothing depends on any more: neither among the newest four nor the newest in which some card was proved. Rounds prove the cards
+ * that are free, so a card that is rented has its last proof far back: without it, renting would cost what it earns.
+ * @param before newest first
+ */
+function outlived(now: NewProof, before: Proof[]): number[] {
+  const seen = new Set(now.gpus.map((g) => g.uuid))
+  let ended = now.result === 'invalid'
+  const gone: number[] = []
+  for (const [i, { id, gpus, at, result }] of before.entries()) {
+    const holds = !ended && i < MOST - 1 && now.at - at <= PROOF_MAX_MS && gpus.some((g) => !seen.has(g.uuid))
+    if (i >= PROOFS - 1 && !holds) gone.push(id)
+    for (const { uuid } of gpus) seen.add(uuid)
+    ended ||= result === 'invalid'
+  }
+  return gone
 }

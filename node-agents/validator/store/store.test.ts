@@ -55,6 +55,28 @@ describe('what is kept', () => {
     expect(proofs.get(B)).toHaveLength(1)
   })
 
+  it('are older proofs too, of cards that no newer one is of', async () => {
+    const of = (uuids: string[]) => uuids.map((uuid) => ({ uuid, model: 'NVIDIA H200', rentedMs: 0 }))
+    await store.keepProof(aProof(A, { block: 200, gpus: of(['rented', 'free']), at: NOW }))
+    for (let block = 201; block < 207; block++) await store.keepProof(aProof(A, { block, gpus: of(['free']), at: NOW }))
+    const kept = async () => (await store.proofs()).get(A)?.map((p) => p.block)
+    expect(await kept(), 'while it is rented').toEqual([206, 205, 204, 203, 200])
+    await store.keepProof(aProof(A, { block: 207, gpus: of(['rented', 'free']), at: NOW }))
+    expect(await kept(), 'once it was proved again').toEqual([207, 206, 205, 204])
+    for (let block = 208; block < 213; block++) await store.keepProof(aProof(A, { block, result: 'failed', gpus: [], at: NOW }))
+    expect(await kept(), 'while nothing more can be proved').toEqual([212, 211, 210, 209, 207])
+    await store.keepProof(aProof(A, { block: 213, result: 'failed', gpus: [], at: NOW + 7 * 24 * 3600_000 + 1 }))
+    expect(await kept(), 'after seven days').toEqual([213, 212, 211, 210])
+  })
+
+  it('are no proofs from before a wrong one, and no more than a miner may need', async () => {
+    const of = (uuid: string) => [{ uuid, model: 'NVIDIA H200', rentedMs: 0 }]
+    for (let block = 200; block < 270; block++) await store.keepProof(aProof(A, { block, gpus: of(`GPU-${block}`), at: NOW }))
+    expect((await store.proofs()).get(A)).toHaveLength(64)
+    await store.keepProof(aProof(A, { block: 270, result: 'invalid', gpus: [], reason: 'wrong bits', at: NOW }))
+    expect((await store.proofs()).get(A)?.map((p) => p.block)).toEqual([270, 269, 268, 267])
+  })
+
   it('are the newest sixty challenges of each hotkey', async () => {
     const keep = (hotkey: string, success: boolean) => store.keepChallenge({ hotkey, success, elapsedMs: 1, at: NOW })
     for (let i = 0; i < 5; i++) await keep(A, false)

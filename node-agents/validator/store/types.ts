@@ -38,7 +38,7 @@ export interface Store {
   keepPeers(peers: Peer[]): Promise<void>
   peers(): Promise<Peer[]>
 
-  /** Keeps the newest four of the hotkey. */
+  /** Keeps the newest four of the hotkey, and the newest of each card while it may still hold. */
   keepProof(proof: NewProof): Promise<void>
   /** Newest first. */
   proofs(): Promise<Map<string, Proof[]>>
