@@ -62,6 +62,7 @@ describe('a proof that failed while cards were rented', () => {
     ['not rented since', [failed(NOW), rentedAt(5, NOW - HOUR)], 5, 0],
     ['rented between two good ones', [rentedAt(6, NOW), failed(NOW - HOUR), rentedAt(5, NOW - 2 * HOUR)], 6, 1],
     ['rented only after both', [rentedAt(5, NOW), failed(NOW - HOUR), rentedAt(5, NOW - 2 * HOUR)], 9, 0],
+    ['rented long before, and nothing proved since', [failed(NOW), failed(NOW), failed(NOW), failed(NOW), rentedAt(5, NOW - HOUR)], 5, 0],
     ['never proved, and rented', [failed(NOW)], 1, 1],
     ['a wrong proof is never excused', [invalid(NOW), rentedAt(5, NOW - HOUR)], 6, 0],
   ])('%s', (_, proofs, now, wanted) => expect(excused(proofs, now)).toBe(wanted))

@@ -34,7 +34,7 @@ export function reliability(proofs: readonly Proof[], liveness: Liveness, miner:
     throw new RangeError(`${successes} of ${attempts} liveness challenges passed: the record is damaged`)
   const newest = proofs.slice(0, PROOFS_KEPT)
   const failed = newest.filter((p) => p.result === 'failed')
-  const excused = failed.filter((p) => rentedAround(p, newest, miner)).length
+  const excused = failed.filter((p) => rentedAround(p, proofs, miner)).length
   const invalid = newest.filter((p) => p.result === 'invalid').length
   const points = Math.min(PROOFS_KEPT, failed.length - excused + 2 * invalid)
   const misses = Math.min(CHALLENGES_KEPT, attempts - successes)
@@ -42,10 +42,10 @@ export function reliability(proofs: readonly Proof[], liveness: Liveness, miner:
 }
 
 /** Whether any card's counter of rented time grew from the valid proof before this one to the one after it, or to now. */
-function rentedAround(failed: Proof, newest: readonly Proof[], miner: StateMiner | null): boolean {
-  const i = newest.indexOf(failed)
-  const after = newest.slice(0, i).findLast((p) => p.result === 'valid')
-  const before = newest.slice(i + 1).find((p) => p.result === 'valid')
+function rentedAround(failed: Proof, proofs: readonly Proof[], miner: StateMiner | null): boolean {
+  const i = proofs.indexOf(failed)
+  const after = proofs.slice(0, i).findLast((p) => p.result === 'valid')
+  const before = proofs.slice(i + 1).find((p) => p.result === 'valid')
   const then = new Map(before?.gpus.map((g) => [g.uuid, g.rentedMs]))
   const later = after ? after.gpus : (miner?.gpus.map((g) => ({ uuid: g.uuid, rentedMs: g.rented_ms })) ?? [])
   return later.some((g) => g.rentedMs > (then.get(g.uuid) ?? 0))
