@@ -76,6 +76,7 @@ describe('compute validator, killed', { timeout: LONG_MS }, () => {
   it.each(POINTS.map(([name], n) => [name, n] as const))('%s: sets weights once', async (_, n) => {
     world = await ValidatorWorld.make()
     const [own = ''] = world.hotkeys
+    await world.lookedAround()
     await control().hyperparameter(27, 'CommitRevealWeightsEnabled', false)
     await world.empower(own, await world.register(own))
     await control().advance(20)

@@ -87,6 +87,7 @@ describe('the loops of a validator', { timeout: LONG_MS }, () => {
     const miners = await market(6)
     const [silent] = miners as [WireMiner]
     const prove = (target: ProofTarget) => (target.hotkey === silent.hotkey ? new Promise<Proved>(() => undefined) : honest(target))
+    await world.lookedAround()
     const validator = world.start(0, { proofTimeout: 3600 }, undefined, { prover: { prove } })
     await enter(validator, miners)
     await walk('all others are proved', async () => (await validator.look()).proofs?.results['valid'] === 5)

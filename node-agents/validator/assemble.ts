@@ -60,7 +60,7 @@ export async function assemble(config: ValidatorConfig, { state, store: file, ch
     onRound,
     ...(hands.score && { score: hands.score }),
   })
-  const plan = () => planWeights({ follow, scores, burn: config.burn, hotkey, netuid })
+  const plan = () => planWeights({ follow, scores, store, clock, burn: config.burn, hotkey, netuid })
   const cycles = new WeightCycles({ chain, store, hotkey: by, netuid, every: EVERY.weights, clock, log, plan })
   const prover = hands.prover ?? proverOf(config, state)
   if (!prover) log.info('no miner is proved: that comes with a later version; scores come from other validators meanwhile')

@@ -11,6 +11,7 @@ import type { Control } from '../../node-agents/core/ports.ts'
 import { makeSigner } from '../../node-agents/core/signer.ts'
 import { Follow } from '../../node-agents/validator/follow.ts'
 import { Market } from '../../node-agents/validator/loops/market.ts'
+import { FINISHED } from '../../node-agents/validator/loops/evidence.ts'
 import { planWeights } from '../../node-agents/validator/loops/plan.ts'
 import { Queryable, rulesOf } from '../../node-agents/validator/loops/queryable.ts'
 import { Scores } from '../../node-agents/validator/loops/scores.ts'
@@ -65,6 +66,7 @@ async function prepare(hotkeys: string[], store: Awaited<ReturnType<typeof openS
     const proof = { hotkey, result: 'valid' as const, gpus: cards, simulated: false, reason: null, durationMs: 30_000, block: 1, at }
     for (let i = 0; i < 4; i++) await store.keepProof(proof)
   }
+  await store.keepProgress({ job: FINISHED, block: 1, at, trouble: null })
   const told = hotkeys.map((hotkey) => ({ hotkey, score: 50, gpus: { model: 'NVIDIA H200', count: CARDS }, own: true }))
   const scores = [signScores(told, { netuid: NETUID, block: 1, at_ms: at }, makeSigner(other))]
   return JSON.stringify({ netuid: NETUID, development: true, at_ms: at, miners, scores, penalties: [] })
@@ -113,7 +115,7 @@ try {
     deaf()
     if (follow.view?.metagraph) queryable.look(follow.view.metagraph)
     await market.fetch(stop.signal)
-    const weights = await planWeights({ follow, scores, burn: 0.1, hotkey, netuid: NETUID })
+    const weights = await planWeights({ follow, scores, store, clock, burn: 0.1, hotkey, netuid: NETUID })
     if ('none' in weights) throw new Error(weights.none)
     if (weights.uids.length < Number(size) / 2) throw new Error(`weights for ${weights.uids.length} of ${size} uids`)
   }

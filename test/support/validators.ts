@@ -6,13 +6,16 @@ import { type RunningChain, startChain, type StartOptions } from '../../local/ch
 import { makeKeys } from '../../local/edge/keys.ts'
 import { type RunningEdge, startEdge } from '../../local/edge/start.ts'
 import { answer, type Api, connect } from '../../node-agents/cli/client.ts'
+import { makeStateDir } from '../../node-agents/core/files.ts'
 import { generateHotkey } from '../../node-agents/core/hotkey.ts'
 import { makeLog } from '../../node-agents/core/log.ts'
 import { runCommand } from '../../node-agents/validator/commands/index.ts'
 import type { ValidatorConfig } from '../../node-agents/validator/config.ts'
 import type { Hands } from '../../node-agents/validator/assemble.ts'
+import { FINISHED } from '../../node-agents/validator/loops/evidence.ts'
 import { runValidator } from '../../node-agents/validator/main.ts'
 import { type ValidatorStatus, validatorStatus } from '../../node-agents/validator/status.ts'
+import { openStore } from '../../node-agents/validator/store/open.ts'
 import { decodeHotkey } from '../../schema/index.ts'
 import { IMAGE, WireMiner } from './agent.ts'
 import { databases, query, type Running as Database } from './database.ts'
@@ -138,6 +141,15 @@ export class ValidatorWorld {
     const chain = await startChain({ blockMs: 'manual' })
     this.#chains.push(chain)
     return chain
+  }
+
+  /** The nth validator, not running, has a finished round of proofs behind it, which proved nobody. */
+  async lookedAround(n = 0): Promise<void> {
+    const dir = join(this.dir, String(n), 'state')
+    await makeStateDir(dir)
+    const store = await openStore(dir, makeLog('silent', 'test'))
+    await store.keepProgress({ job: FINISHED, block: 1, at: Date.now(), trouble: null })
+    await store.close()
   }
 
   /** Starts the nth validator. */

@@ -6,6 +6,7 @@ import { makeLog } from '../../core/log.ts'
 import type { Proved, Prover } from '../../core/ports.ts'
 import type { Follow } from '../follow.ts'
 import type { NewProof, Progress, Proof, Spec } from '../store/types.ts'
+import { FINISHED } from './evidence.ts'
 import { Proofs, ROUND } from './proofs.ts'
 import type { Queryable } from './queryable.ts'
 
@@ -70,7 +71,22 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
     expect(w.kept.find((p) => p.hotkey === nameOf(0))).toMatchObject({ result: 'failed', reason: 'no proof within 0.05 s', gpus: [], block: 1000 })
     expect(w.kept.find((p) => p.hotkey === nameOf(1))).toMatchObject({ result: 'valid', gpus: [{ uuid: 'a', model: 'NVIDIA H200', rentedMs: 1001 }] })
     expect(w.scored()).toBe(1)
-    expect(w.marks.at(-1)).toMatchObject({ job: ROUND, block: 1000, trouble: 'over' })
+    expect(w.marks.slice(-2)).toMatchObject([
+      { job: ROUND, block: 1000, trouble: 'over' },
+      { job: FINISHED, block: 1000, trouble: null },
+    ])
+  })
+
+  it('tells nothing where the edge is away and nobody can be proved, or while there are faults of its own', async () => {
+    const away = world(2, async () => ({ result: 'failed', reason: 'no answer' }))
+    await away.proofs.round(block(1000), never)
+    expect(away.marks.map((m) => [m.job, m.trouble])).toEqual([
+      [ROUND, null],
+      [ROUND, 'over'],
+    ])
+    const broken = world(1, () => Promise.reject(new Error('no memory')))
+    await expect(broken.proofs.round(block(1000), never)).rejects.toThrow(/still to be proved/)
+    expect(broken.marks.map((m) => m.job)).toEqual([ROUND])
   })
 
   it('holds its own faults against nobody, and tries those miners alone again', async () => {

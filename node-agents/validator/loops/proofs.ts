@@ -4,6 +4,7 @@ import { reason } from '../../core/mistake.ts'
 import type { Clock, ProofTarget, Prover } from '../../core/ports.ts'
 import type { Follow } from '../follow.ts'
 import type { Progress, Store } from '../store/types.ts'
+import { FINISHED } from './evidence.ts'
 import { NotYet } from './job.ts'
 import type { Market } from './market.ts'
 import { inPool } from './pool.ts'
@@ -39,7 +40,7 @@ export type ProofsDeps = {
 /** A round of proofs: every miner that may be proved now, many at a time, none waiting for another. */
 export class Proofs {
   readonly #d: ProofsDeps
-  #begun: number | null
+  #begun: Pick<Progress, 'block' | 'at'> | null
   /** Who is being proved now. */
   readonly now = new Set<string>()
   /** Tries since the start, by what came of them. */
@@ -49,41 +50,47 @@ export class Proofs {
 
   constructor(deps: ProofsDeps) {
     this.#d = deps
-    this.#begun = deps.begun?.trouble === null ? deps.begun.block : null
+    this.#begun = deps.begun?.trouble === null ? deps.begun : null
   }
 
   async round(block: Block, signal: AbortSignal): Promise<void> {
     const { clock, maxDelayMs, random = Math.random, workers, timeoutMs, prover, log, scores } = this.#d
-    const resumed = this.#begun !== null && this.#begun <= block.number && block.number - this.#begun < this.#d.every ? this.#begun : null
+    const open = this.#begun
+    const resumed = open !== null && open.block <= block.number && block.number - open.block < this.#d.every ? open : null
     if (resumed === null) await clock.sleep(random() * maxDelayMs, signal) // so that validators do not come all at once
-    await this.#refresh(signal)
-    const targets = await this.#targets(resumed)
+    const refreshed = await this.#refresh(signal)
+    const targets = await this.#targets(resumed?.block ?? null)
     if (targets.length === 0 && resumed === null) throw new NotYet('there is no miner to prove: none that the edge knows is included and free')
-    const begun = resumed ?? block.number
+    const begun = resumed ?? { block: block.number, at: clock.wallMs() }
     await this.#mark(begun, null)
-    log.info({ miners: targets.length, block: begun }, resumed === null ? 'a round of proofs begins' : 'a round of proofs goes on')
+    log.info({ miners: targets.length, block: begun.block }, resumed === null ? 'a round of proofs begins' : 'a round of proofs goes on')
     const faults: string[] = []
+    let told = refreshed
     await inPool(targets, workers, async (target) => {
       this.now.add(target.hotkey)
       try {
-        const fault = await this.#keep(await tryProof(target, { prover, clock, timeoutMs, block }, signal))
+        const tried = await tryProof(target, { prover, clock, timeoutMs, block }, signal)
+        told ||= tried.outcome === 'valid' || tried.outcome === 'invalid'
+        const fault = await this.#keep(tried)
         if (fault !== null) faults.push(fault)
       } finally {
         this.now.delete(target.hotkey)
       }
     })
-    if (faults.length === 0) await this.#mark(begun, 'over')
+    if (faults.length === 0) await this.#end(begun, told)
     await scores.round()
     if (faults.length > 0) throw new Error(`${faults.length} of ${targets.length} miners are still to be proved: ${faults[0]}`) // and they alone, next time
   }
 
-  /** Cards that were rented meanwhile are left alone. An edge that is away keeps nobody from being proved. */
-  async #refresh(signal: AbortSignal): Promise<void> {
+  /** Cards that were rented meanwhile are left alone. An edge that is away keeps nobody from being proved. @returns whether it answered */
+  async #refresh(signal: AbortSignal): Promise<boolean> {
     try {
       await this.#d.market.fetch(signal)
+      return true
     } catch (error) {
       signal.throwIfAborted()
       this.#d.log.debug({ err: error }, 'proofs go by what the edge said before')
+      return false
     }
   }
 
@@ -119,8 +126,14 @@ export class Proofs {
     }
   }
 
-  async #mark(block: number, trouble: string | null): Promise<void> {
-    this.#begun = trouble === null ? block : null
-    await this.#d.store.keepProgress({ job: ROUND, block, at: this.#d.clock.wallMs(), trouble })
+  /** @param told false: the edge was away and nothing could be proved, as of a machine that is cut off: weights do not rest on that */
+  async #end(begun: Pick<Progress, 'block' | 'at'>, told: boolean): Promise<void> {
+    await this.#mark(begun, 'over')
+    if (told) await this.#d.store.keepProgress({ job: FINISHED, block: begun.block, at: begun.at, trouble: null })
+  }
+
+  async #mark({ block, at }: Pick<Progress, 'block' | 'at'>, trouble: string | null): Promise<void> {
+    this.#begun = trouble === null ? { block, at } : null
+    await this.#d.store.keepProgress({ job: ROUND, block, at, trouble })
   }
 }
