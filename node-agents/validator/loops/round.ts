@@ -19,7 +19,7 @@ export type RoundInput = {
 
 /**
  * Scores each miner apart. Pure. An exception makes no score: that miner keeps the one it has, as old as it is, until it is older than what
- * counts of another validator (three hours); then it has none, and says why.
+ * counts of another validator (three hours); then it has none, and says why. Nobody keeps one whom the filter leaves out or who is punished.
  */
 export function scoreAll({ views, before, block, nowMs, score }: RoundInput): RoundResult {
   const [rows, unscored]: [Stat[], Unscored[]] = [[], []]
@@ -29,19 +29,26 @@ export function scoreAll({ views, before, block, nowMs, score }: RoundInput): Ro
       const { own, ...scored } = score(view)
       rows.push({ ...scored, hotkey, uid, ownScore: own, block, at: nowMs })
     } catch (error) {
-      const row = instead(before.get(hotkey), uid, nowMs, reason(error))
+      const last = before.get(hotkey)
+      const { row, kept } = last ? instead(last, view, nowMs, reason(error)) : NOTHING
       if (row) rows.push(row)
-      unscored.push({ hotkey, error, kept: row !== null && row.at === before.get(hotkey)?.at && nowMs - row.at <= SCORE_STALE_MS })
+      unscored.push({ hotkey, error, kept })
     }
   }
   return { rows, unscored }
 }
 
-/** What stands for a score that could not be computed; null: there was none. */
-function instead(last: Stat | undefined, uid: number, nowMs: number, why: string): Stat | null {
-  if (!last) return null
+type Instead = { row: Stat | null; kept: boolean }
+const NOTHING: Instead = { row: null, kept: false }
+
+/** What stands for a score that could not be computed. A zero in its place is no proof's outcome, and not told to others as one. */
+function instead(last: Stat, { neuron, filtered, penalty }: MinerView, nowMs: number, why: string): Instead {
   const since = new Date(last.at).toISOString()
+  const row = { ...last, uid: neuron.uid }
   const note = (text: string) => ({ factors: last.factors.factors, note: text })
-  if (nowMs - last.at <= SCORE_STALE_MS) return { ...last, uid, factors: note(`kept from ${since}: it could not be computed since (${why})`) }
-  return { ...last, uid, score: 0, gpus: null, factors: note(`none: it could not be computed since ${since} (${why}), and a score so old counts for nothing`) }
+  const none = (text: string) => ({ row: { ...row, score: 0, gpus: null, ownScore: false, factors: note(`none: ${text}`) }, kept: false })
+  const out = filtered.why ?? penalty?.reason ?? null
+  if (out !== null) return none(`${out}; besides, it could not be computed since ${since} (${why})`)
+  if (nowMs - last.at > SCORE_STALE_MS) return none(`it could not be computed since ${since} (${why}), and a score so old counts for nothing`)
+  return { row: { ...row, factors: note(`kept from ${since}: it could not be computed since (${why})`) }, kept: true }
 }
