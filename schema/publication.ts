@@ -26,12 +26,15 @@ export const scoreRow = z.object({
 })
 export type ScoreRow = z.infer<typeof scoreRow>
 
+/** A moment that RFC 3339 can say, which is how clients are told: it ends with the year 9999. */
+const moment = z.number().int().min(0).max(253_402_300_799_999)
+
 export const penaltyRow = z.object({
   hotkey,
   reason: z.string().min(1).max(200),
-  from_ms: z.number().int().min(0),
+  from_ms: moment,
   /** Null: until it is pardoned. */
-  until_ms: z.number().int().min(0).nullable(),
+  until_ms: moment.nullable(),
 })
 export type PenaltyRow = z.infer<typeof penaltyRow>
 

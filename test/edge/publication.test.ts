@@ -50,6 +50,11 @@ describe('who may publish', () => {
     for (const [field, rows] of bad)
       expect(await publish(a, scoresOf(a, rows as ScoreRow[])), field).toMatchObject({ http: 422, code: 'invalid_request', errors: [{ field }] })
     expect(await penalize(a, penaltiesOf(a, [penalty(hotkey), penalty(hotkey)]))).toMatchObject({ http: 422, errors: [{ field: 'penalties' }] })
+    for (const [field, times] of [
+      ['penalties.0.until_ms', { until_ms: 253_402_300_800_000 }], // the year 10,000, which RFC 3339 cannot say
+      ['penalties.0.from_ms', { from_ms: Number.MAX_SAFE_INTEGER }],
+    ] as const)
+      expect(await penalize(a, penaltiesOf(a, [penalty(hotkey, times)])), field).toMatchObject({ http: 422, errors: [{ field }] })
     expect(await penalize(a, penaltiesOf(a, [penalty(hotkey, { reason: '\ud800' })]))).toMatchObject({ http: 400, code: 'malformed_request' })
     const long = await a.send('POST', '/validator/scores', { ...scoresOf(a, []), more: 'x'.repeat(2 * 1024 * 1024) })
     expect(long.status).toBe(413)

@@ -93,6 +93,8 @@ describe('the score of a miner', () => {
     await query(url, `UPDATE penalties SET until_at = ${Date.now() - 1} WHERE validator = '${c.hotkey}'`)
     await edge.running.tick()
     expect(await scoreOf(world, miner)).toBe(60)
+    await penalize(b, penaltiesOf(b, [penalty(miner.hotkey, { until_ms: 253_402_300_799_999 })]))
+    expect(await shown(world, miner), 'until the end of the calendar').toMatchObject({ penalties: [{}, { until: '9999-12-31T23:59:59.999Z' }] })
     await penalize(b, penaltiesOf(b, [penalty(miner.hotkey, { from_ms: Date.now() + 3600_000 })]))
     expect(await scoreOf(world, miner), 'a penalty to come').toBe(60)
   })
