@@ -73,6 +73,21 @@ describe('weights', { timeout: 120_000 }, () => {
     expect(cycles.status().trouble).toBeNull()
   })
 
+  test('timelocked, twice the same: the second only counts when its own reveal was seen', async () => {
+    const w = await Weighing.make({ commitReveal: true })
+    const cycles = w.cycles()
+    await w.walk(cycles, confirmed(2))
+    expect(w.store.rows).toMatchObject([
+      { mode: 'timelocked', reason: null, attempts: 1 },
+      { reason: null, attempts: 1 },
+    ])
+    expect(await w.events(), 'none is confirmed before it was revealed').toMatchObject({ TimelockedWeightsCommitted: 2, TimelockedWeightsRevealed: 2 })
+    await w.walk(cycles, ({ states }) => states.length === 3 && states[0] === 'included')
+    await w.control.call('beaconSilent', { on: true })
+    await w.walk(cycles, confirmed(3))
+    expect(w.store.rows[0]?.reason).toBe('these weights were there before too, and no reveal of this commitment was seen')
+  })
+
   test('as a hash, where the chain is of another version: revealed by us in its epoch', async () => {
     const w = await Weighing.make({ commitReveal: true, version: 3 })
     await w.walk(w.cycles(), confirmed(1))

@@ -199,6 +199,8 @@ export interface Chain {
   weightMatrix(netuid: number, mechanism: number, at?: At): Promise<Map<number, WeightRow>>
   /** Block of the last weights set or committed under this mechanism. */
   lastUpdate(netuid: number, mechanism: number, uid: number, at?: At): Promise<number>
+  /** Whether weights that this hotkey had committed were revealed in the block of this hash. */
+  revealed(netuid: number, mechanism: number, hotkey: string, at: string): Promise<boolean>
   /** Free balance in rao. */
   balance(address: string, at?: At): Promise<bigint>
 

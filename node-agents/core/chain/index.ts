@@ -10,6 +10,7 @@ import { DEFAULTS, type Limits } from './limits.ts'
 import { readBalance, readTimestamp, readUid } from './lookups.ts'
 import { readLastUpdate, readWeightMatrix, readWeights } from './matrix.ts'
 import { readMetagraph } from './metagraph.ts'
+import { readRevealed } from './revealed.ts'
 import { Sender } from './send.ts'
 import { axonCall, prometheusCall, readAxon, readPrometheus } from './served.ts'
 import type { Receipt } from './types.ts'
@@ -58,6 +59,7 @@ export function connectChain(o: ChainOptions): Chain {
     weights: async (netuid, mechanism, uid, at) => readWeights(await link(), netuid, mechanism, uid, at),
     weightMatrix: async (netuid, mechanism, at) => readWeightMatrix(await link(), netuid, mechanism, at),
     lastUpdate: async (netuid, mechanism, uid, at) => readLastUpdate(await link(), netuid, mechanism, uid, at),
+    revealed: async (netuid, mechanism, hotkey, at) => readRevealed(await link(), netuid, mechanism, hotkey, at),
     balance: async (address, at) => readBalance(await link(), address, at),
 
     serveAxon: (by, call) => send(by, axonCall(call)),

@@ -9,6 +9,7 @@ import { barred, type Change, decide, dueBlock, IDLE_BLOCKS, isOver, judge, mode
 import { look, type Look, MECHANISM } from './look.ts'
 import { newSalt, orAbort } from './waiting.ts'
 import { readBack } from './readback.ts'
+import { wasRevealed } from './revealed.ts'
 import { OTHER_MODE, type Outcome, reveal, revealBlockOf, send } from './send.ts'
 import type { ReadBack, Weights } from './types.ts'
 
@@ -239,8 +240,9 @@ export class WeightCycles {
     const now = { readBlock: block.number, readAt: clock.wallMs() }
     if (at === 'best') return this.#change(cycle, now)
     const before = this.#rows?.find(({ id, state }) => id < cycle.id && state === 'confirmed')
-    const unchanged = before ? readBack(before, row, seen.hotkeys, block.number).read.same : row.length === 0
-    const step = judge(cycle, read, found, seen, unchanged)
+    const unchanged = before ? readBack(before, row, seen.hotkeys, block.number).read.same : row.length === 0 || null
+    const revealed = read.same && unchanged !== false && (await orAbort(wasRevealed(chain, cycle, block.number), signal))
+    const step = judge(cycle, read, found, seen, { unchanged, revealed })
     if (step.do === 'change') return this.#change(cycle, { ...now, ...step.change })
     await this.#change(cycle, now)
     if (step.do === 'wait') this.#notBefore = step.until

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Cycle } from '../store/types.ts'
-import { barred, decide, dueBlock, judge, LIFE_BLOCKS, modeOf, type Step } from './decide.ts'
+import { barred, decide, dueBlock, judge, LIFE_BLOCKS, modeOf, type Step, type Trace } from './decide.ts'
 import type { Look } from './look.ts'
 
 const LIMITS = { weightsRateLimit: 100, tempo: 360, commitRevealEnabled: false, commitRevealVersion: 4 } as Look['limits']
@@ -102,18 +102,30 @@ describe('what comes next', () => {
     expect(decide(given, seen)).toEqual(step)
   })
 
-  test.each<[string, Cycle, boolean, number, boolean, unknown]>([
-    ['as sent', included, true, 1003, false, { do: 'change', change: { state: 'confirmed', reason: null } }],
-    ['not as sent', included, false, 1003, false, becomes('different', 'FOUND')],
-    ['revealed as sent', committed, true, 1400, false, becomes('confirmed')],
-    ['not revealed yet', committed, false, 1400, true, wait(1403)],
-    ['never revealed', committed, false, 1671, true, becomes('lost', 'never revealed')],
-    ['something else was', committed, false, 1671, false, becomes('different', 'FOUND')],
-    ['our reveal is on its way', revealing, false, 1305, true, wait(1308)],
-    ['our reveal did not come', revealing, false, 1306, true, { do: 'change', change: { state: 'included', deadBlock: null } }],
-  ])('read back: %s', (_, given, same, final, unchanged, step) => {
-    const seen = look(final + 2, { finalized: { number: final, hash: '0x4' } })
-    expect(judge(given, { block: final, same, rows: [] }, same ? '' : 'FOUND', seen, unchanged)).toEqual(step)
+  const [seen, changed, unchanged, unknown] = [
+    { unchanged: true, revealed: true },
+    { unchanged: false, revealed: false },
+    { unchanged: true, revealed: false },
+    { unchanged: null, revealed: false },
+  ]
+  test.each<[string, Cycle, boolean, number, Trace, unknown]>([
+    ['as sent', included, true, 1003, unchanged, { do: 'change', change: { state: 'confirmed', reason: null } }],
+    ['not as sent', included, false, 1003, changed, becomes('different', 'FOUND')],
+    ['revealed as sent', committed, true, 1400, changed, { do: 'change', change: { state: 'confirmed', reason: null } }],
+    ['revealed, the same as before', committed, true, 1400, seen, { do: 'change', change: { state: 'confirmed', reason: null } }],
+    ['the same as before, reveal not seen yet', committed, true, 1400, unchanged, wait(1403)],
+    ['as sent, of a validator without a past, reveal not seen yet', committed, true, 1400, unknown, wait(1403)],
+    ['the same as before, reveal never seen', committed, true, 1671, unchanged, becomes('confirmed', 'no reveal of this commitment was seen')],
+    ['our reveal of the same as before is on its way', revealing, true, 1305, unchanged, wait(1308)],
+    ['our reveal of the same as before did not come', revealing, true, 1306, unchanged, becomes('included')],
+    ['not revealed yet', committed, false, 1400, unchanged, wait(1403)],
+    ['never revealed', committed, false, 1671, unchanged, becomes('lost', 'never revealed')],
+    ['something else was', committed, false, 1671, changed, becomes('different', 'FOUND')],
+    ['our reveal is on its way', revealing, false, 1305, unchanged, wait(1308)],
+    ['our reveal did not come', revealing, false, 1306, unchanged, { do: 'change', change: { state: 'included', deadBlock: null } }],
+  ])('read back: %s', (_, given, same, final, trace, step) => {
+    const of = look(final + 2, { finalized: { number: final, hash: '0x4' } })
+    expect(judge(given, { block: final, same, rows: [] }, same ? '' : 'FOUND', of, trace)).toEqual(step)
   })
 
   test.each<[string, Cycle | null, number, number]>([

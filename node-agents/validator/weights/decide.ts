@@ -72,16 +72,26 @@ export function decide(cycle: Cycle, seen: Look): Step {
   }
 }
 
+/** What tells whether a row that was read is there because of this cycle. */
+export type Trace = {
+  /** It is the row of the weights before; null: which those were is not known. */
+  unchanged: boolean | null
+  /** The chain told of the reveal. */
+  revealed: boolean
+}
+
 /**
- * What a read-back of the finalized block means.
- * @param found what is not as sent, for people @param unchanged the row is the one of the weights before
+ * What a read-back of the finalized block means. A commitment to the weights that stand there already is confirmed when its reveal was seen;
+ * when there was time enough and it was not seen, that is said.
+ * @param found what is not as sent, for people
  */
-export function judge(cycle: Cycle, { same }: ReadBack, found: string, seen: Look, unchanged: boolean): Step {
-  if (same) return end('confirmed', found || null)
+export function judge(cycle: Cycle, { same }: ReadBack, found: string, seen: Look, { unchanged, revealed }: Trace): Step {
+  if (same && (cycle.mode === 'plain' || revealed || unchanged === false)) return end('confirmed', found || null)
   if (cycle.mode === 'plain') return end('different', found)
   const { number } = seen.finalized
   if (cycle.state === 'revealing' && number > (cycle.deadBlock ?? 0)) return { do: 'change', change: { state: 'included', deadBlock: null } }
   if (number <= (cycle.revealBlock ?? 0) + seen.limits.tempo + REVEAL_SLACK) return soon(seen)
+  if (same) return end('confirmed', `these weights were there before too, and no reveal of this commitment was seen${found && `; ${found}`}`)
   return unchanged ? end('lost', 'the commitment was never revealed: the weights are those from before') : end('different', found)
 }
 
