@@ -1,5 +1,27 @@
 import { sql, type SQL } from 'drizzle-orm'
+import { SCORE_STALE_MS } from '../../schema/publication.ts'
 import { fresh, holds } from './publications.ts'
+
+/** Miners are ranked anew this often whatever happened, so that nothing that was missed stays. */
+const AT_LEAST_EVERY_MS = 10 * 60_000
+/** Clocks that write to the database differ by less. */
+const OVERLAP_MS = 60_000
+
+/**
+ * Whether time or a person changed what counts since the last tick: a word aged out, a penalty began or ended, an agent that published
+ * changed its role or standing. Publishing and snapshots rank by themselves, and ranking reads every number there is: a quiet tick leaves it out.
+ */
+export function rankDue(nowMs: number): SQL {
+  const lately = (at: SQL, until = nowMs) => sql`${at} BETWEEN t.since - ${nowMs - until + OVERLAP_MS} AND ${until}`
+  return sql`
+    WITH t AS MATERIALIZED (SELECT coalesce((SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'swept_at'), 0) AS since)
+    SELECT t.since / ${AT_LEAST_EVERY_MS} <> ${nowMs} / ${AT_LEAST_EVERY_MS}
+      OR EXISTS (SELECT 1 FROM publications word CROSS JOIN agents a ON a.hotkey = word.validator
+        WHERE ${lately(sql`a.changed_at`)} OR ${lately(sql`word.at`, nowMs - SCORE_STALE_MS)})
+      OR EXISTS (SELECT 1 FROM publications word CROSS JOIN penalties n ON n.validator = word.validator
+        WHERE word.kind = 'penalties' AND (${lately(sql`n.from_at`)} OR ${lately(sql`n.until_at`)})) AS due
+    FROM t`
+}
 
 /**
  * Ranks miners anew, by what validators published within SCORE_STALE_MS. A score is the stake-weighted median: the highest number that more

@@ -4,7 +4,7 @@ import type { Pulse } from '../hub.ts'
 import { awayWithRentals, countAway, countMinute, endUnheard, mark, setBrake } from '../store/away.ts'
 import { named, read, type Rows } from '../store/db.ts'
 import { nextPage, seenOf } from '../store/liveness.ts'
-import { rank } from '../store/ranking.ts'
+import { rank, rankDue } from '../store/ranking.ts'
 import { endGone, expire, forget, left, overdue, settle, warn } from '../store/sweeps.ts'
 import { advance } from './advance.ts'
 import { type Away, brake, brakeValue, engaged } from './brake.ts'
@@ -17,11 +17,12 @@ const COMPARED_AT_A_TIME = 1000
 const SAME_MINUTE_MS = 30_000
 
 /** What a tick found before it wrote anything. */
-type Found = { sweptAt: number; brakeWas: string | null; away: string[]; counted: Away; page: Rows; shards: Map<string, Pulse | null> }
+type Found = { sweptAt: number; brakeWas: string | null; away: string[]; counted: Away; page: Rows; rankDue: boolean; shards: Map<string, Pulse | null> }
 
 /**
  * The minute's housekeeping: 29 statements in two requests, however many rows there are, a call to each shard, and at most 50 overdue
- * placements moved on. Leases are warned of and ended, silent hosts marked, counted and at last given up, what is gone is ended, what is old forgotten, miners ranked by what is not.
+ * placements moved on. Leases are warned of and ended, silent hosts marked, counted and at last given up, what is gone is ended, what is old
+ * forgotten, and miners ranked by what is not: a statement more, when there is reason to.
  */
 export async function sweep(ctx: Ctx): Promise<Record<string, number>> {
   const now = ctx.now()
@@ -38,7 +39,8 @@ export async function sweep(ctx: Ctx): Promise<Record<string, number>> {
 }
 
 async function look(ctx: Ctx): Promise<Found> {
-  const [single, away, counted, page] = await read(ctx.db, [left(), awayWithRentals(), countAway(ctx.now()), nextPage(COMPARED_AT_A_TIME)])
+  const now = ctx.now()
+  const [single, away, counted, page, due] = await read(ctx.db, [left(), awayWithRentals(), countAway(now), nextPage(COMPARED_AT_A_TIME), rankDue(now)])
   const values = new Map((single ?? []).map((row) => [String(row['name']), String(row['value'])]))
   return {
     sweptAt: Number(values.get('swept_at') ?? 0),
@@ -46,11 +48,12 @@ async function look(ctx: Ctx): Promise<Found> {
     away: (away ?? []).map((row) => String(row['hotkey'])),
     counted: (counted?.[0] ?? { fresh: 0, since: 0, total: 0 }) as Away,
     page: page ?? [],
+    rankDue: due?.[0]?.['due'] === 1,
     shards: await pulses(ctx, (page ?? []).map(seenOf)),
   }
 }
 
-async function act(ctx: Ctx, { sweptAt, brakeWas, away, page, shards }: Found, stands: Brake | null, now: number) {
+async function act(ctx: Ctx, { sweptAt, brakeWas, away, page, shards, ...found }: Found, stands: Brake | null, now: number) {
   const gap = now - sweptAt >= DEAD_END.gapMs
   const pulseOf = (hotkey: string) => shards.get(ctx.shardOf(hotkey))
   const unseen = gap ? away : away.filter((hotkey) => lostSight(pulseOf(hotkey), now))
@@ -69,7 +72,7 @@ async function act(ctx: Ctx, { sweptAt, brakeWas, away, page, shards }: Found, s
       settle({ swept_at: String(now), compared_to: comparedTo, shards: JSON.stringify(Object.fromEntries(shards)) }),
     ],
     forgotten: forget(now),
-    ranked: rank(now),
+    ranked: found.rankDue ? rank(now) : [],
     overdue: overdue(now),
   })
 }
