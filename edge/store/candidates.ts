@@ -4,10 +4,10 @@ import type { Spec } from '../../schema/tables/allocations.ts'
 import type { Candidate } from '../verbs/pick.ts'
 import { type Db, retrying } from './db.ts'
 
-/** More than `pick` keeps, so that ranking has something to choose from; bounded, so that a big market costs no more. */
-const READ_AT_MOST = 96
+/** All of a subnet of 256, so that ranking finds its best; bounded, so that a bigger market costs no more. */
+const READ_AT_MOST = 256
 /** Hosts with free GPUs looked at in a sample, before health and image are asked. */
-const SAMPLE = 96
+const SAMPLE = 256
 
 type Row = {
   hotkey: string

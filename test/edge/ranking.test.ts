@@ -3,6 +3,7 @@ import { SCORE_STALE_MS, type ScoreRow } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { query } from '../support/database.ts'
 import { penalize, penaltiesOf, penalty, publish, type PublishingWorld, publishingWorld, row, scoresOf } from '../support/publication.ts'
+import { someone } from '../support/snapshot.ts'
 
 type Said = { validator: string; score: number; own: boolean; gpus: object | null; age_s: number }
 type Shown = { hotkey: string; score: number | null; score_age_s: number | null; scored_by: number; scores: Said[]; penalties: object[] }
@@ -130,5 +131,25 @@ describe('picking', () => {
     for (const _ of miners) order.push((await edge.allocate(key)).body.hotkey)
     expect(order.slice(0, 2)).toEqual([best, good])
     expect(order.slice(2).sort()).toEqual([unknown, zero].sort())
+  })
+
+  it('finds the best of a whole subnet', { timeout: 60_000 }, async () => {
+    const { url, edge, key } = await publishingWorld([1])
+    const { hotkey } = await edge.miner(1)
+    const others = Array.from({ length: 180 }, someone).sort()
+    const copy = (table: string, columns: string) =>
+      query(
+        url,
+        `INSERT INTO ${table} (hotkey, ${columns}) SELECT h.value, ${columns} FROM json_each('${JSON.stringify(others)}') h, ${table} t WHERE t.hotkey = '${hotkey}'`,
+      )
+    await copy('agents', 'role, source, changed_at')
+    await copy('miners', 'install, protocol, version, driver, isolation, simulated, address, cpus, memory_mb, disk_free_mb, registered_at')
+    await copy('gpus', 'uuid, idx, model, model_key, vram_mb, simulated, first_seen_at, seen_at')
+    await copy('miner_images', 'reference, warm')
+
+    const best = [others[70], others[140]]
+    await query(url, `UPDATE miners SET score = 50 WHERE hotkey IN ('${best.join("', '")}')`)
+    const got = [(await edge.allocate(key)).body.hotkey, (await edge.allocate(key)).body.hotkey]
+    expect(got.sort()).toEqual(best.sort())
   })
 })
