@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { NETUID } from './support/connected.ts'
+import { DEV, NETUID } from './support/connected.ts'
 import { EVERY, Weighing, weightsOf } from './support/weights.ts'
 
 /** How weights come on chain and are seen to be there; what happens when a validator dies on the way is in weights.crash.test.ts. */
@@ -85,7 +85,7 @@ describe('weights', { timeout: 120_000 }, () => {
     await w.walk(cycles, ({ states }) => states.length === 3 && states[0] === 'included')
     await w.control.call('beaconSilent', { on: true })
     await w.walk(cycles, confirmed(3))
-    expect(w.store.rows[0]?.reason).toBe('these weights were there before too, and no reveal of this commitment was seen')
+    expect(w.store.rows[0]?.reason).toBe('no reveal of this commitment was seen: these weights may have been there before')
   })
 
   test('as a hash, where the chain is of another version: revealed by us in its epoch', async () => {
@@ -203,6 +203,52 @@ describe('weights', { timeout: 120_000 }, () => {
     await w.control.set('SubtensorModule.StakeThreshold', [], 0n)
     await w.walk(cycles, confirmed(1))
     expect(cycles.status().trouble).toBeNull()
+  })
+
+  test('set by another validator with the same hotkey: said, once for each time', async () => {
+    const w = await Weighing.make()
+    const cycles = w.cycles()
+    await w.walk(cycles, confirmed(1))
+    await w.blocks(EVERY)
+    const other = { uids: [0], values: [65_535], netuid: NETUID, mechanism: 0, versionKey: 183 }
+    const { block } = await w.chain.setWeights(DEV.Alice, other)
+    await w.blocks(2)
+    for (let i = 0; i < 3; i++, await w.blocks()) await cycles.step(never)
+    expect(cycles.status()).toMatchObject({
+      current: null,
+      trouble: expect.stringContaining(`set in block ${block.number}, and not by this validator`) as string,
+    })
+    expect(w.said('error')).toEqual([expect.stringMatching(/does another one run with the same hotkey/)])
+    await w.walk(cycles, confirmed(2))
+    await w.blocks()
+    await cycles.step(never)
+    expect(cycles.status().trouble, 'ours stand again').toBeNull()
+  })
+
+  test('by a state that another hotkey had: begun anew, and the other’s are left alone', async () => {
+    const w = await Weighing.make()
+    await w.walk(w.cycles(), ({ states }) => states[0] === 'included')
+    const late = w.cycles({ hotkey: DEV.Bob })
+    await w.blocks()
+    await late.step(never)
+    expect(late.status()).toMatchObject({ current: null, trouble: expect.stringMatching(/uid 2 has no validator permit/) as string })
+    expect(w.states).toEqual(['included'])
+  })
+
+  test.each([{}, { commitReveal: true }])('after an hour without the chain: set once (%o)', async (setting) => {
+    const w = await Weighing.make(setting)
+    const cycles = w.cycles()
+    await w.walk(cycles, ({ states }) => states[0] === 'included')
+    await w.control.drop()
+    await w.blocks(300)
+    const { number } = await w.control.newBlocks(0)
+    await w.walk(cycles, confirmed(2))
+    expect(w.store.rows, 'none is lost, and each was seen').toMatchObject([
+      { state: 'confirmed', reason: null },
+      { state: 'confirmed', reason: null },
+    ])
+    expect(w.store.rows[0]?.plannedBlock, 'at once').toBeLessThanOrEqual(number + 3)
+    expect(await w.events(number)).toMatchObject(setting.commitReveal === true ? { TimelockedWeightsCommitted: 1 } : { WeightsSet: 1 })
   })
 
   test('the chain goes away between plan and block: nobody knows, until the chain is back and tells', async () => {

@@ -155,17 +155,17 @@ export class Weighing {
     return this.log.map((line) => JSON.parse(line) as { level: string; msg: string }).flatMap((l) => (l.level === level ? [l.msg] : []))
   }
 
-  events(): Promise<Record<string, number>> {
-    return eventsOf(this.#parts.url)
+  events(from?: number): Promise<Record<string, number>> {
+    return eventsOf(this.#parts.url, from)
   }
 }
 
-/** How often the blocks of a chain tell of each event, by its name without the pallet. */
-export async function eventsOf(url: string): Promise<Record<string, number>> {
+/** How often the blocks of a chain, from one on, tell of each event, by its name without the pallet. */
+export async function eventsOf(url: string, from = 1): Promise<Record<string, number>> {
   const { api, close } = await connect(url)
   const head = (await api.rpc.chain.getHeader()).number.toNumber()
   const counts: Record<string, number> = {}
-  for (let n = 1; n <= head; n++) {
+  for (let n = from; n <= head; n++) {
     const at = await api.at(await api.rpc.chain.getBlockHash(n))
     const events = (await at.query['system']?.['events']?.()) as unknown as { event: { method: string } }[]
     for (const { event } of events) counts[event.method] = (counts[event.method] ?? 0) + 1

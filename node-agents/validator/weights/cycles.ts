@@ -5,7 +5,7 @@ import type { Log } from '../../core/log.ts'
 import { reason } from '../../core/mistake.ts'
 import type { Chain, Clock } from '../../core/ports.ts'
 import type { Cycle, Store } from '../store/types.ts'
-import { barred, type Change, decide, dueBlock, IDLE_BLOCKS, isOver, judge, modeOf } from './decide.ts'
+import { barred, type Change, decide, dueBlock, IDLE_BLOCKS, isOver, judge, modeOf, strange } from './decide.ts'
 import { look, type Look, MECHANISM } from './look.ts'
 import { newSalt, orAbort } from './waiting.ts'
 import { readBack } from './readback.ts'
@@ -86,7 +86,7 @@ export class WeightCycles {
   async step(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const { chain, store } = this.#d
-    this.#rows ??= await store.cycles(KEPT)
+    this.#rows ??= (await store.cycles(KEPT)).filter((row) => this.#isOurs(row))
     const { head } = chain.status()
     if (!head || (head.number < this.#notBefore && head.number > this.#head - DEEP)) return
     this.#head = head.number
@@ -97,6 +97,11 @@ export class WeightCycles {
       if (isAbort(error) || !(error instanceof ChainError)) throw error
       this.#pause(head.number, reason(error), error)
     }
+  }
+
+  /** What this state kept of another hotkey or subnet is nothing to go on with. */
+  #isOurs({ hotkey, netuid }: Cycle): boolean {
+    return hotkey === this.#d.hotkey.address && netuid === this.#d.netuid
   }
 
   #current(): Cycle | null {
@@ -118,13 +123,21 @@ export class WeightCycles {
     const why = barred(seen)
     this.#due = why === null ? dueBlock(seen, this.#rows?.[0] ?? null, this.#d.every) : null
     if (why !== null || number < (this.#due ?? 0)) {
-      this.#trouble = why
+      this.#trouble = why ?? this.#strangers(seen)
       this.#notBefore = Math.min(this.#due ?? Infinity, number + IDLE_BLOCKS)
       return false
     }
     const weights = await this.#planned(number, signal)
     if (weights) await this.#keep(weights, seen)
     return weights !== null
+  }
+
+  /** An error once for each block of theirs: whoever has this hotkey decides what this validator says on chain. */
+  #strangers(seen: Look): string | null {
+    const found = strange(this.#rows ?? [], seen)
+    if (found !== null && found !== this.#logged) this.#d.log.error({ block: seen.lastUpdate }, found)
+    this.#logged = found ?? this.#logged
+    return found
   }
 
   /** A plan that fails is told, and made again later: it never becomes weights. */

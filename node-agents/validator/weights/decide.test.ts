@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Cycle } from '../store/types.ts'
-import { barred, decide, dueBlock, judge, LIFE_BLOCKS, modeOf, type Step, type Trace } from './decide.ts'
+import { barred, decide, dueBlock, judge, LIFE_BLOCKS, modeOf, type Step, strange, type Trace } from './decide.ts'
 import type { Look } from './look.ts'
 
-const LIMITS = { weightsRateLimit: 100, tempo: 360, commitRevealEnabled: false, commitRevealVersion: 4 } as Look['limits']
+const OPEN = { minAllowedWeights: 1, maxWeightsLimit: 65_535, weightsVersionKey: 0n }
+const LIMITS = { ...OPEN, weightsRateLimit: 100, tempo: 360, commitRevealEnabled: false, commitRevealVersion: 4 } as Look['limits']
 const look = (head: number, change: Partial<Look> = {}): Look => ({
   head: { number: head, hash: '0x1' },
   finalized: { number: head - 2, hash: '0x2' },
@@ -67,6 +68,26 @@ describe('what comes next', () => {
     ['planned, and we are gone', cycle('planned'), look(1001, nobody), becomes('dropped', 'not registered')],
     ['planned for somebody who left', cycle('planned'), look(1001, { hotkeys: ['owner', 'us', 'other'] }), becomes('dropped', 'uid 2 is somebody else')],
     ['planned in the open', cycle('planned'), look(1001, limits({ commitRevealEnabled: true })), becomes('dropped', 'timelocked')],
+    [
+      'planned, and a newer key is asked for',
+      cycle('planned'),
+      look(1000, limits({ weightsVersionKey: 2n ** 64n - 1n })),
+      becomes('dropped', 'version key 1844'),
+    ],
+    [
+      'planned, and the same key is asked for',
+      cycle('planned'),
+      look(1000, limits({ weightsVersionKey: 183n })),
+      { do: 'send', deadBlock: 1000 + LIFE_BLOCKS },
+    ],
+    ['planned, and more uids are asked for', cycle('planned'), look(1000, limits({ minAllowedWeights: 2 })), becomes('dropped', 'too few')],
+    ['planned, and less for one is asked for', cycle('planned'), look(1000, limits({ maxWeightsLimit: 655 })), becomes('dropped', '655/65535')],
+    ['planned, and the subnet has no room', cycle('planned'), look(1000, { hotkeys: ['owner', 'us'] }), becomes('dropped', 'somebody else')],
+    ['planned on a chain that began anew', cycle('planned'), look(600), becomes('lost', 'began anew')],
+    ['sent on a chain that began anew', sending, look(600), becomes('lost', 'began anew')],
+    ['in a block of a chain that began anew', included, look(600), becomes('lost', 'began anew')],
+    ['revealed on a chain that began anew', revealing, look(600), becomes('lost', 'began anew')],
+    ['in a block, at an endpoint that lags', included, look(750), wait(751)],
     ['planned, never sent, and others were set', cycle('planned', { attempts: 0 }), look(1005, { lastUpdate: 1003 }), becomes('dropped', '1003')],
     ['planned, sent before, and set', cycle('planned'), look(1005, { lastUpdate: 1003 }), becomes('included')],
     [
@@ -136,6 +157,20 @@ describe('what comes next', () => {
     ['after a refusal, at the next usual time', cycle('refused'), 150, 1150],
   ])('due %s', (_, newest, every, block) => {
     expect(dueBlock(look(1000), newest, every)).toBe(block)
+  })
+
+  test('after a refusal on a chain that began anew, weights are due as ever', () => {
+    expect(dueBlock(look(60, { lastUpdate: 50 }), cycle('refused'), 100)).toBe(150)
+  })
+
+  test.each<[string, Cycle[], Partial<Look>, boolean]>([
+    ['nothing of ours', [], {}, false],
+    ['what we set', [cycle('confirmed', { includedBlock: 1001 })], { lastUpdate: 1001 }, false],
+    ['what came after ours', [cycle('dropped'), cycle('confirmed', { includedBlock: 1001 })], { lastUpdate: 1050 }, true],
+    ['a registration after ours', [cycle('lost', { includedBlock: 1001 })], anew, false],
+    ['a chain that began anew', [cycle('confirmed', { includedBlock: 1001 })], { lastUpdate: 5 }, false],
+  ])('whose weights there are: %s', (_, rows, change, found) => {
+    expect(strange(rows, look(1100, change)) !== null).toBe(found)
   })
 
   test('the way the subnet takes them, and who may set any', () => {

@@ -1,6 +1,8 @@
+import { ChainError } from '../../core/chain/errors.ts'
 import type { Hyperparameters } from '../../core/chain/types.ts'
 import { BLOCK_MS, DEFAULTS } from '../../core/chain/limits.ts'
 import { ERA_BLOCKS } from '../../core/chain/pool.ts'
+import { checkLimits } from '../../core/chain/weights.ts'
 import type { Cycle } from '../store/types.ts'
 import type { Look } from './look.ts'
 import type { ReadBack } from './types.ts'
@@ -23,6 +25,8 @@ export const IDLE_BLOCKS = 5
 const REVEAL_AGAIN = 5
 /** Blocks after the epoch of a reveal in which it may still come, as epochs run late when several are due. */
 const REVEAL_SLACK = 10
+/** A head so many blocks before the plan is of no endpoint that lags: the chain began anew, or is another one. */
+const ANEW = 300
 
 export type Change = Partial<Omit<Cycle, 'id'>>
 export type Step =
@@ -44,9 +48,9 @@ export function modeOf({ commitRevealEnabled, commitRevealVersion }: Hyperparame
  * The block from which weights are due. Those that never came to be are due as soon as the chain takes new ones; a refusal that no waiting
  * cures is tried again at the next usual time.
  */
-export function dueBlock({ lastUpdate, limits }: Look, newest: Cycle | null, every: number): number {
+export function dueBlock({ head, lastUpdate, limits }: Look, newest: Cycle | null, every: number): number {
   const usual = Math.max(every, limits.weightsRateLimit, 1)
-  if (newest?.state === 'refused') return Math.max(lastUpdate, newest.plannedBlock) + usual
+  if (newest?.state === 'refused' && newest.plannedBlock <= head.number) return Math.max(lastUpdate, newest.plannedBlock) + usual
   const early = newest !== null && ['lost', 'different', 'dropped'].includes(newest.state)
   return lastUpdate + (early ? Math.max(limits.weightsRateLimit, 1) : usual)
 }
@@ -57,7 +61,16 @@ export function barred({ own }: Look): string | null {
   return own.validatorPermit ? null : `uid ${own.uid} has no validator permit`
 }
 
+/** Whose weights stand on chain after the last of ours, for people; null: nobody's. @param rows newest first */
+export function strange(rows: readonly Cycle[], { own, lastUpdate }: Look): string | null {
+  const last = rows.find(({ includedBlock }) => includedBlock !== null)
+  if (!own || !last || lastUpdate <= (last.includedBlock ?? 0) || own.registeredAt > last.plannedBlock) return null
+  return `weights of this hotkey were set in block ${lastUpdate}, and not by this validator: does another one run with the same hotkey, or was this state restored from a copy?`
+}
+
 export function decide(cycle: Cycle, seen: Look): Step {
+  if (seen.head.number < cycle.plannedBlock - ANEW)
+    return end('lost', `they were planned in block ${cycle.plannedBlock}, far ahead of block ${seen.head.number}: this chain began anew, or is another one`)
   switch (cycle.state) {
     case 'planned':
       return ofPlanned(cycle, seen)
@@ -91,7 +104,7 @@ export function judge(cycle: Cycle, { same }: ReadBack, found: string, seen: Loo
   const { number } = seen.finalized
   if (cycle.state === 'revealing' && number > (cycle.deadBlock ?? 0)) return { do: 'change', change: { state: 'included', deadBlock: null } }
   if (number <= (cycle.revealBlock ?? 0) + seen.limits.tempo + REVEAL_SLACK) return soon(seen)
-  if (same) return end('confirmed', `these weights were there before too, and no reveal of this commitment was seen${found && `; ${found}`}`)
+  if (same) return end('confirmed', `no reveal of this commitment was seen: these weights may have been there before${found && `; ${found}`}`)
   return unchanged ? end('lost', 'the commitment was never revealed: the weights are those from before') : end('different', found)
 }
 
@@ -106,13 +119,28 @@ function ofPlanned(cycle: Cycle, seen: Look): Step {
 }
 
 /** Why what was planned is no longer what should be sent. */
-function outdated(cycle: Cycle, { head, hotkeys, limits, lastUpdate }: Look): string | null {
+function outdated(cycle: Cycle, seen: Look): string | null {
+  const { head, hotkeys, limits, lastUpdate } = seen
   const moved = cycle.uids.find((uid, i) => hotkeys[uid] !== cycle.hotkeys[i])
   if (moved !== undefined) return `uid ${moved} is somebody else now`
   const mode = modeOf(limits)
   if (mode !== cycle.mode) return `the subnet takes ${mode} weights now, not ${cycle.mode} ones`
   if (lastUpdate >= cycle.plannedBlock && lastUpdate > 0) return `weights were set in block ${lastUpdate}, after these were planned`
+  const beyond = overLimits(cycle, seen)
+  if (beyond !== null) return beyond
   return head.number > cycle.plannedBlock + STALE_BLOCKS ? `planned in block ${cycle.plannedBlock}, too long ago` : null
+}
+
+/** What the subnet's owner changed after the plan, so that the chain would refuse these weights and takes others. */
+function overLimits({ uids, values, versionKey }: Cycle, { hotkeys, limits, own }: Look): string | null {
+  if (limits.weightsVersionKey > BigInt(versionKey)) return `the subnet asks for version key ${limits.weightsVersionKey} now`
+  try {
+    checkLimits({ uids, values }, { ...limits, neurons: hotkeys.length, ownUid: own?.uid ?? null })
+    return null
+  } catch (error) {
+    if (error instanceof ChainError) return error.message
+    throw error
+  }
 }
 
 function ofSending(cycle: Cycle, seen: Look): Step {

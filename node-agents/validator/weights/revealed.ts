@@ -4,7 +4,7 @@ import type { Cycle } from '../store/types.ts'
 
 /** A block that is expected to reveal comes some blocks after the first that may. */
 const BEFORE = 10
-/** So many blocks are looked through at once; what is longer ago endpoints may have forgotten. */
+/** So many blocks are looked through at once: those in which a reveal is most likely. */
 const MOST = 64
 
 /**
@@ -18,8 +18,8 @@ export async function wasRevealed(
   upTo: number,
 ): Promise<boolean> {
   if (mode === 'plain') return false
-  const first = readBlock === null ? (revealBlock ?? upTo) - BEFORE : readBlock + 1
-  for (let number = Math.max(first, (includedBlock ?? 0) + 1, upTo - MOST + 1); number <= upTo; number++) {
+  const first = Math.max(readBlock === null ? (revealBlock ?? upTo) - BEFORE : readBlock + 1, (includedBlock ?? 0) + 1)
+  for (let number = first; number <= Math.min(upTo, first + MOST); number++) {
     const hash = await chain.hashAt(number)
     if (hash !== null && (await told(chain, netuid, mechanism, hotkey, hash))) return true
   }
