@@ -15,10 +15,11 @@ const never = new AbortController().signal
 const valid: Proved = { result: 'valid', gpus: [{ uuid: 'a', model: 'NVIDIA H200' }], simulated: true }
 const nameOf = (i: number) => `miner-${i}`
 
-type Change = { begun?: Progress | null; rented?: number[]; unknown?: number[]; excluded?: number[]; timeoutMs?: number; workers?: number }
+type Change = { begun?: Progress | null; rented?: number[]; unknown?: number[]; excluded?: number[]; timeoutMs?: number; workers?: number; full?: boolean }
 
-/** A round of so many miners, over what a store would keep. */
-function world(n: number, prove: Prover['prove'], { begun = null, rented = [], unknown = [], excluded = [], timeoutMs = 60_000, workers = 64 }: Change = {}) {
+/** A round of so many miners, over what a store would keep. @param change `full`: the first scores cannot be kept */
+function world(n: number, prove: Prover['prove'], change: Change = {}) {
+  const { begun = null, rented = [], unknown = [], excluded = [], timeoutMs = 60_000, workers = 64, full = false } = change
   const kept: NewProof[] = []
   const marks: Progress[] = []
   const all = Array.from({ length: n }, (_, i) => i)
@@ -34,12 +35,17 @@ function world(n: number, prove: Prover['prove'], { begun = null, rented = [], u
     keepProgress: async (p: Progress) => void marks.push(p),
   }
   let rounds = 0
+  const round = async () => {
+    rounds++
+    if (full && rounds === 1) throw new Error('the disk is full')
+    return []
+  }
   const proofs = new Proofs({
     prover: { prove },
     follow: { view: { metagraph: { neurons } } } as unknown as Follow,
     queryable: { of: () => filtered } as unknown as Queryable,
     market: { fetch: () => Promise.reject(new Error('the edge is away')) },
-    scores: { round: async () => (rounds++, []) },
+    scores: { round },
     store,
     workers,
     timeoutMs,
@@ -72,8 +78,8 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
     expect(w.kept.find((p) => p.hotkey === nameOf(1))).toMatchObject({ result: 'valid', gpus: [{ uuid: 'a', model: 'NVIDIA H200', rentedMs: 1001 }] })
     expect(w.scored()).toBe(1)
     expect(w.marks.slice(-2)).toMatchObject([
-      { job: ROUND, block: 1000, trouble: 'over' },
       { job: FINISHED, block: 1000, trouble: null },
+      { job: ROUND, block: 1000, trouble: 'over' },
     ])
   })
 
@@ -87,6 +93,25 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
     const broken = world(1, () => Promise.reject(new Error('no memory')))
     await expect(broken.proofs.round(block(1000), never)).rejects.toThrow(/still to be proved/)
     expect(broken.marks.map((m) => m.job)).toEqual([ROUND])
+  })
+
+  it('tells what it may though one miner breaks the prover again and again', async () => {
+    const w = world(3, ({ hotkey }) => (hotkey === nameOf(1) ? Promise.reject(new Error('no such curve')) : Promise.resolve(valid)))
+    await expect(w.proofs.round(block(1000), never)).rejects.toThrow(/^1 of 3/)
+    expect(w.marks.map((m) => [m.job, m.block])).toEqual([
+      [ROUND, 1000],
+      [FINISHED, 1000],
+    ])
+    await expect(w.proofs.round(block(1001), never)).rejects.toThrow(/^1 of 1/)
+    expect(w.marks.at(-1), 'it goes on').toMatchObject({ job: ROUND, block: 1000, trouble: null })
+  })
+
+  it('proves nobody twice because scores could not be kept', async () => {
+    const w = world(2, async () => valid, { full: true })
+    await expect(w.proofs.round(block(1000), never)).rejects.toThrow(/disk is full/)
+    await w.proofs.round(block(1001), never)
+    expect(w.kept).toHaveLength(2)
+    expect(w.marks.at(-1)).toMatchObject({ job: ROUND, block: 1000, trouble: 'over' })
   })
 
   it('holds its own faults against nobody, and tries those miners alone again', async () => {

@@ -18,6 +18,8 @@ export const ROUND = 'proof_round'
 /** The whole round tells of faults of our own. */
 const LEVELS = { valid: 'debug', invalid: 'warn', failed: 'info', own_fault: 'debug' } as const
 
+type Begun = Pick<Progress, 'block' | 'at'>
+
 export type ProofsDeps = {
   prover: Prover
   follow: Follow
@@ -40,7 +42,7 @@ export type ProofsDeps = {
 /** A round of proofs: every miner that may be proved now, many at a time, none waiting for another. */
 export class Proofs {
   readonly #d: ProofsDeps
-  #begun: Pick<Progress, 'block' | 'at'> | null
+  #begun: Begun | null
   /** Who is being proved now. */
   readonly now = new Set<string>()
   /** Tries since the start, by what came of them. */
@@ -65,7 +67,7 @@ export class Proofs {
     await this.#mark(begun, null)
     log.info({ miners: targets.length, block: begun.block }, resumed === null ? 'a round of proofs begins' : 'a round of proofs goes on')
     const faults: string[] = []
-    let told = refreshed
+    let told = refreshed // else the edge was away, and with nothing proved this may be a machine that is cut off: weights do not rest on that
     await inPool(targets, workers, async (target) => {
       this.now.add(target.hotkey)
       try {
@@ -77,9 +79,11 @@ export class Proofs {
         this.now.delete(target.hotkey)
       }
     })
-    if (faults.length === 0) await this.#end(begun, told)
     await scores.round()
-    if (faults.length > 0) throw new Error(`${faults.length} of ${targets.length} miners are still to be proved: ${faults[0]}`) // and they alone, next time
+    // Who breaks the prover again and again keeps nobody else from having weights.
+    if (told && faults.length * 2 <= targets.length) await this.#progress(FINISHED, begun, null)
+    if (faults.length === 0) await this.#mark(begun, 'over')
+    else throw new Error(`${faults.length} of ${targets.length} miners are still to be proved: ${faults[0]}`) // and they alone, next time
   }
 
   /** Cards that were rented meanwhile are left alone. An edge that is away keeps nobody from being proved. @returns whether it answered */
@@ -126,14 +130,13 @@ export class Proofs {
     }
   }
 
-  /** @param told false: the edge was away and nothing could be proved, as of a machine that is cut off: weights do not rest on that */
-  async #end(begun: Pick<Progress, 'block' | 'at'>, told: boolean): Promise<void> {
-    await this.#mark(begun, 'over')
-    if (told) await this.#d.store.keepProgress({ job: FINISHED, block: begun.block, at: begun.at, trouble: null })
+  /** As it is on disk: what could not be kept is not so. */
+  async #mark(begun: Begun, trouble: string | null): Promise<void> {
+    await this.#progress(ROUND, begun, trouble)
+    this.#begun = trouble === null ? begun : null
   }
 
-  async #mark({ block, at }: Pick<Progress, 'block' | 'at'>, trouble: string | null): Promise<void> {
-    this.#begun = trouble === null ? { block, at } : null
-    await this.#d.store.keepProgress({ job: ROUND, block, at, trouble })
+  #progress(job: string, { block, at }: Begun, trouble: string | null): Promise<void> {
+    return this.#d.store.keepProgress({ job, block, at, trouble })
   }
 }
