@@ -61,15 +61,17 @@ export function tellPhases(t: Taken): SQL {
     JOIN allocations a ON a.id = w.id ORDER BY a.id, w.place`
 }
 
-/** Writes what changed, and only that: an idle report costs no row. The deadline moves with progress and goes with readiness;
- * a client's own init commands may take all the time the client gave. */
+/**
+ * Writes what changed, and only that: an idle report costs no row. The deadline moves with progress and goes with readiness; a client's own
+ * init commands may take all the time the client gave. What runs only after it was asked to stop was never ready: its time does not count as rented.
+ */
 export function takeFacts(t: Taken): SQL {
   const { nowMs } = t
   return sql`
     UPDATE allocations AS a SET phase = f.phase, fact_incarnation = f.incarnation, observed_generation = f.observed_generation, observed_restart_n = f.restart_n,
       observed_keys_n = f.keys_n, error = nullif(f.error, 'null'), progress = nullif(f.progress, 'null'), host = f.host, port = f.port, user = f.user, host_key = f.host_key,
       host_key_signature = f.signature, fact_at = ${nowMs}, acked_at = coalesce(a.acked_at, ${nowMs}),
-      ready_at = CASE WHEN f.phase = 'running' THEN coalesce(a.ready_at, ${nowMs}) ELSE a.ready_at END,
+      ready_at = CASE WHEN f.phase = 'running' AND a.desired <> 'stop' THEN coalesce(a.ready_at, ${nowMs}) ELSE a.ready_at END,
       deadline_at = CASE WHEN a.deadline_at IS NULL OR f.phase = 'running' THEN NULL
         WHEN f.progress ->> 'stage' = 'init' THEN a.ready_by ELSE min(${nowMs + DEADLINE_MS.progress}, a.ready_by) END
     FROM ${facts(t)} f WHERE ${about(t)} AND ${taken(t)} AND a.ended_at IS NULL AND (a.fact_incarnation <> f.incarnation OR a.phase <> f.phase

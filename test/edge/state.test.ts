@@ -120,6 +120,16 @@ describe('GET /validator/state', () => {
     await edge.call(key, 'DELETE', `/v1/allocations/${failed}`, undefined, { prefer: 'wait=0' })
     await miner.obey()
     expect(await rented()).toEqual([0, 0])
+    // The client gave up, and only then the miner says that it runs.
+    const late = (await edge.allocate(key)).body.id
+    const [wished] = await miner.sync()
+    if (!wished) throw new Error('no wish')
+    await ago(HOUR_MS)
+    await edge.call(key, 'DELETE', `/v1/allocations/${late}`, undefined, { prefer: 'wait=0' })
+    await miner.sync([miner.fact(wished, 'running')])
+    await miner.obey()
+    expect(await query(url, `SELECT count(*) AS n FROM claims WHERE freed_at IS NULL`)).toEqual([{ n: 0 }])
+    expect(await rented()).toEqual([0, 0])
     // A proof.
     const proof = (await edge.allocate(key)).body.id
     await query(url, `UPDATE allocations SET purpose = 'proof' WHERE id = '${proof}'`)
