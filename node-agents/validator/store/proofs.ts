@@ -46,8 +46,9 @@ export function proofsOf(db: Database, log: Log): Pick<Store, 'keepProof' | 'pro
 }
 
 /**
- * Rows that nothing depends on any more: neither among the newest four nor the newest in which some card was proved. Rounds prove the cards
- * that are free, so a card that is rented has its last proof far back: without it, renting would cost what it earns.
+ * Rows that nothing depends on any more: neither among the newest four, nor the newest in which some card was proved, nor a wrong one that no
+ * good one followed. Rounds prove the cards that are free, so a card that is rented has its last proof far back: without it, renting would
+ * cost what it earns. And whoever was found wrong does not get rid of that by silence.
  * @param before newest first
  */
 function outlived(now: NewProof, before: Proof[]): number[] {
@@ -55,7 +56,8 @@ function outlived(now: NewProof, before: Proof[]): number[] {
   let ended = now.result === 'invalid'
   const gone: number[] = []
   for (const [i, { id, gpus, at, result }] of before.entries()) {
-    const holds = !ended && i < MOST - 1 && now.at - at <= PROOF_MAX_MS && gpus.some((g) => !seen.has(g.uuid))
+    const says = result === 'invalid' ? seen.size === 0 : gpus.some((g) => !seen.has(g.uuid))
+    const holds = says && !ended && i < MOST - 1 && now.at - at <= PROOF_MAX_MS
     if (i >= PROOFS - 1 && !holds) gone.push(id)
     for (const { uuid } of gpus) seen.add(uuid)
     ended ||= result === 'invalid'

@@ -77,6 +77,16 @@ describe('what is kept', () => {
     expect((await store.proofs()).get(A)?.map((p) => p.block)).toEqual([270, 269, 268, 267])
   })
 
+  it('are a wrong proof too, until a good one follows', async () => {
+    await store.keepProof(aProof(A, { block: 200, at: NOW }))
+    await store.keepProof(aProof(A, { block: 201, result: 'invalid', gpus: [], reason: 'wrong bits', at: NOW }))
+    for (let block = 202; block < 208; block++) await store.keepProof(aProof(A, { block, result: 'failed', gpus: [], at: NOW }))
+    const kept = async () => (await store.proofs()).get(A)?.map((p) => p.block)
+    expect(await kept()).toEqual([207, 206, 205, 204, 201])
+    await store.keepProof(aProof(A, { block: 208, at: NOW }))
+    expect(await kept()).toEqual([208, 207, 206, 205])
+  })
+
   it('are the newest sixty challenges of each hotkey', async () => {
     const keep = (hotkey: string, success: boolean) => store.keepChallenge({ hotkey, success, elapsedMs: 1, at: NOW })
     for (let i = 0; i < 5; i++) await keep(A, false)

@@ -38,7 +38,7 @@ export interface Store {
   keepPeers(peers: Peer[]): Promise<void>
   peers(): Promise<Peer[]>
 
-  /** Keeps the newest four of the hotkey, and the newest of each card while it may still hold. */
+  /** Keeps the newest four of the hotkey, and older ones that still decide: the newest of each card, and a wrong one. */
   keepProof(proof: NewProof): Promise<void>
   /** Newest first. */
   proofs(): Promise<Map<string, Proof[]>>

@@ -8,7 +8,7 @@ export type ProofResult = (typeof PROOF_RESULTS)[number]
 /** A card that was proved: what the proof says it is, and how long it had ever been rented then. */
 export type ProvedGpu = { uuid: string; model: string; rentedMs: number }
 
-/** One proof round of one miner. The newest four of a hotkey are kept, as the original did, and the newest of each card for seven days. */
+/** One proof round of one miner. The newest four of a hotkey are kept, as the original did, and what decides besides for seven days. */
 export const proofs = sqliteTable(
   'proofs',
   {
