@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { Forward } from '../local/stack/forward.ts'
+import { AGENT_FLAGS } from '../node-agents/core/flags.ts'
 import { eventually } from './support/eventually.ts'
 import { connect } from './support/polkadot.ts'
 import { Program } from './support/process.ts'
@@ -6,49 +8,71 @@ import { until } from './support/until.ts'
 import { ValidatorWorld } from './support/validators.ts'
 import { eventsOf } from './support/weights.ts'
 
-const LONG_MS = 240_000
+const NETUID = 27
+const LONG_MS = 300_000
 /** A process on a machine that is busy with other tests. */
 const SOON_MS = 60_000
-/** Of registration and of the last weights to the next. */
+/** From the last weights to the next. */
 const EVERY = 100
+/** A commitment is revealed after so many blocks, or twice as many. */
+const TEMPO = 20
 
 let world: ValidatorWorld
-const running = new Set<Program>()
+const running = new Set<Validator>()
 afterEach(async () => {
-  await Promise.all([...running].map(kill))
+  await Promise.all([...running].map((v) => v.kill()))
   await world.close()
 })
 
-/** `kill -9`. */
-async function kill(program: Program): Promise<void> {
-  program.child.kill('SIGKILL')
-  await program.ended
-  running.delete(program)
-}
+const control = () => world.chain.control
+const head = async () => (await control().newBlocks(0)).number
 
-function start(): Program {
-  const program = new Program('compute', ['validator', ...world.flags()], { HOME: world.dir })
-  running.add(program)
-  return program
-}
+/** A process of its own, on a chain with a beacon of its own, and what it said of this cycle. */
+class Validator {
+  readonly #program = new Program('local/validator.ts', world.flags(), { HOME: world.dir }, AGENT_FLAGS)
+  #from = 0
 
-const said = (program: Program, what: RegExp) =>
-  until(
-    `${String(what)} of a validator`,
-    () => {
-      if (program.child.exitCode !== null) throw new Error(`it ended: ${program.out}${program.err}`)
-      return what.test(program.out)
-    },
-    SOON_MS,
-  )
-
-/** Block after block, each with time to be heard, until it says so. */
-async function blocksUntil(program: Program, what: RegExp, most: number, eachMs: number): Promise<void> {
-  for (let block = 0; block < most && !what.test(program.out); block++) {
-    await control().advance()
-    await eventually(() => expect(program.out).toMatch(what), eachMs).catch(() => undefined) // the next block
+  constructor() {
+    running.add(this)
   }
-  await said(program, what)
+
+  get said(): string {
+    return this.#program.out.slice(this.#from)
+  }
+
+  get errors(): string {
+    return this.#program.err
+  }
+
+  forget(): void {
+    this.#from = this.#program.out.length
+  }
+
+  async says(what: RegExp): Promise<void> {
+    const told = () => {
+      if (this.#program.child.exitCode !== null) throw new Error(`it ended: ${this.#program.out}${this.#program.err}`)
+      return what.test(this.said)
+    }
+    await until(`${String(what)} of a validator`, told, SOON_MS)
+  }
+
+  /** Block after block, each with time to be heard, until it says so. */
+  async saysWithin(what: RegExp, most: number, eachMs: number): Promise<void> {
+    const forward = new Forward(world.chain.url, NETUID)
+    for (let block = 0; block < most && !what.test(this.said); block++) {
+      await forward.pulses()
+      await control().advance()
+      await eventually(() => expect(this.said).toMatch(what), eachMs).catch(() => undefined) // the next block
+    }
+    await this.says(what)
+  }
+
+  /** `kill -9`. */
+  async kill(): Promise<void> {
+    this.#program.child.kill('SIGKILL')
+    await this.#program.ended
+    running.delete(this)
+  }
 }
 
 /** Something waits in the pool for a block. */
@@ -58,40 +82,62 @@ async function waiting(): Promise<void> {
   await close()
 }
 
-const control = () => world.chain.control
+/** The chain opened what was committed, in a block that is not final. */
+async function revealed(): Promise<void> {
+  const forward = new Forward(world.chain.url, NETUID)
+  const from = await head()
+  const opened = async () => {
+    await forward.pulses()
+    await control().newBlocks()
+    return (await eventsOf(world.chain.url, from))['TimelockedWeightsRevealed'] === 1
+  }
+  await until('the reveal', opened, SOON_MS)
+}
 
-/** Each goes on where the one before it ended. */
-const POINTS: [string, (validator: Program) => Promise<unknown>][] = [
-  ['before weights are due', async () => undefined],
-  ['when they are due', async () => control().advance(EVERY + 5 - (await control().newBlocks(0)).number)],
-  ['when they are planned', (v) => said(v, /weights of 1 uids planned/)],
-  ['when they wait for a block', waiting],
-  ['when they are in a block', () => control().newBlocks()],
-  ['when it knows that', (v) => said(v, /weights sent/)],
-  ['when they are final', () => control().finalize()],
-  ['when they were read back', (v) => said(v, /weights read back as sent/)],
+const READ = /weights read back as sent/
+type Point = [name: string, (validator: Validator) => Promise<unknown>]
+const PLANNED: Point = ['when they are planned', (v) => v.says(/weights of 1 uids planned/)]
+const IN_POOL: Point = ['when they wait for a block', waiting]
+const IN_BLOCK: Point = ['when they are in a block', () => control().newBlocks()]
+const SENT: Point = ['when it knows that', (v) => v.says(/weights sent/)]
+const REVEALED: Point = ['when they are revealed', revealed]
+const READ_BACK: Point = ['when they were read back', (v) => v.saysWithin(READ, 10, 300)]
+
+/** Each row goes on to its last point, and ends there. */
+const CYCLES: [string, boolean, Point[][], Record<string, number>][] = [
+  ['in the open', false, [[PLANNED], [PLANNED, IN_POOL], [IN_POOL, IN_BLOCK], [IN_POOL, IN_BLOCK, SENT, READ_BACK]], { WeightsSet: 1 }],
+  [
+    'timelocked',
+    true,
+    [[IN_POOL, IN_BLOCK, SENT, REVEALED], [IN_POOL], [IN_POOL, IN_BLOCK]],
+    { TimelockedWeightsCommitted: 1, TimelockedWeightsRevealed: 1, WeightsSet: 1 },
+  ],
 ]
 
-describe('compute validator, killed', { timeout: LONG_MS }, () => {
-  it.each(POINTS.map(([name], n) => [name, n] as const))('%s: sets weights once', async (_, n) => {
-    world = await ValidatorWorld.make()
+describe('compute validator, killed at every point of a cycle', { timeout: LONG_MS }, () => {
+  it.each(CYCLES)('sets weights once: %s', async (_, commitReveal, rows, once) => {
+    world = await ValidatorWorld.make(1, { commitReveal, tempo: TEMPO })
     const [own = ''] = world.hotkeys
     await world.lookedAround()
-    await control().hyperparameter(27, 'CommitRevealWeightsEnabled', false)
     await world.empower(own, await world.register(own))
     await control().advance(20)
-    const first = start()
-    await said(first, /chain connected/)
-    await blocksUntil(first, /scores are computed/, EVERY / 2, 1000) // what could not be read at first is read with the next block
-    for (const [, reach] of POINTS.slice(0, n + 1)) await reach(first)
-    await kill(first)
-
-    const second = start()
-    await said(second, /chain connected/)
-    // What was never sent is known to be lost after some 115 blocks, and is set anew.
-    if (!/weights read back as sent/.test(first.out)) await blocksUntil(second, /weights read back as sent/, 200, 150)
-    await control().advance(10)
-    expect(await eventsOf(world.chain.url)).toMatchObject({ WeightsSet: 1 })
-    expect(second.err).toBe('')
+    let validator = new Validator()
+    await validator.says(/chain connected/)
+    await validator.saysWithin(/scores are computed/, EVERY / 2, 500) // what could not be read at first is read with the next block
+    for (const points of rows) {
+      validator.forget()
+      await control().advance(EVERY + 5)
+      const from = (await head()) + 1
+      for (const [, reach] of points) await reach(validator)
+      const done = READ.test(validator.said)
+      await validator.kill()
+      validator = new Validator()
+      await validator.says(/chain connected/)
+      // What was never sent is known to be lost after some 115 blocks, and is set anew.
+      if (!done) await validator.saysWithin(READ, 200, 100)
+      await control().advance(10)
+      expect(await eventsOf(world.chain.url, from), points.map(([name]) => name).at(-1)).toMatchObject(once)
+      expect(validator.errors).toBe('')
+    }
   })
 })
