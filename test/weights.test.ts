@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DEV, NETUID } from './support/connected.ts'
-import { EVERY, Weighing, weightsOf } from './support/weights.ts'
+import { EVERY, type Setting, Weighing, weightsOf } from './support/weights.ts'
 
 /** How weights come on chain and are seen to be there; what happens when a validator dies on the way is in weights.crash.test.ts. */
 
@@ -32,15 +32,20 @@ describe('weights', { timeout: 120_000 }, () => {
     expect(w.said('error')).toEqual([])
   })
 
-  test('are confirmed only in a block that stays', async () => {
-    const w = await Weighing.make()
+  test.each<[string, Setting, Record<string, number>]>([
+    ['in the open', {}, { WeightsSet: 1 }],
+    ['timelocked', { commitReveal: true }, { TimelockedWeightsCommitted: 1, TimelockedWeightsRevealed: 1 }],
+    ['as a hash', { commitReveal: true, version: 3 }, { WeightsCommitted: 1, WeightsRevealed: 1 }],
+  ])('are confirmed only in a block that stays: %s', async (_, setting, once) => {
+    const w = await Weighing.make(setting)
     const cycles = w.cycles()
     await w.control.stall({ finality: true })
     for (let i = 0; w.states[0] !== 'included' && i < 30; i++) {
       await w.blocks(1, false)
       await cycles.step(never)
     }
-    expect(w.store.rows[0]).toMatchObject({ state: 'included', readBlock: w.store.rows[0]?.includedBlock })
+    const [row] = w.store.rows
+    expect(row).toMatchObject({ state: 'included', readBlock: row?.mode === 'plain' ? row.includedBlock : null })
     await w.control.reorg(1)
     await w.heard()
     await cycles.step(never)
@@ -48,7 +53,8 @@ describe('weights', { timeout: 120_000 }, () => {
     await w.control.stall({ finality: false })
     await w.walk(cycles, confirmed(1), 150)
     expect(w.states.filter((s) => !['confirmed', 'lost'].includes(s))).toEqual([])
-    expect(await w.events()).toMatchObject({ WeightsSet: 1 })
+    expect(w.store.rows[0]?.reason).toBeNull()
+    expect(await w.events()).toMatchObject(once)
   })
 
   test('timelocked: revealed by the chain, then read back', async () => {
