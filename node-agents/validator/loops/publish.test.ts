@@ -18,6 +18,8 @@ const score = { gpus: { model: 'NVIDIA H200', count: 8 }, score: 100, allocated:
 const stat: Stat = { hotkey: miner, uid: 1, ...score, factors: { factors: [], note: null }, block: 7, at: 1 }
 
 let nowMs: number
+/** How far the wall clock is off. */
+let offMs: number
 let told: { scores: Scores[]; penalties: Penalties[] }
 let stats: Stat[]
 let punished: Penalty[]
@@ -28,6 +30,7 @@ let publish: Publish
 let ended: Promise<void>
 
 beforeEach(() => {
+  offMs = 0
   ;[nowMs, told, stats, punished, standing, away, stop] = [1_000_000, { scores: [], penalties: [] }, [stat], [], 'validator', null, new AbortController()]
   const take =
     <T>(list: T[]) =>
@@ -48,7 +51,7 @@ beforeEach(() => {
     store: { stats: async () => new Map(stats.map((s) => [s.hotkey, s])), penalties: async () => new Map(punished.map((p) => [p.hotkey, p])) },
     signer,
     netuid: 27,
-    clock: { wallMs: () => nowMs, monotonicMs: () => nowMs, sleep: (ms, signal) => realClock.sleep(ms === Infinity ? ms : 1, signal) },
+    clock: { wallMs: () => nowMs + offMs, monotonicMs: () => nowMs, sleep: (ms, signal) => realClock.sleep(ms === Infinity ? ms : 1, signal) },
     log: makeLog('silent', 'test'),
   })
   ended = publish.run(stop.signal)
@@ -93,6 +96,13 @@ describe('publishing', () => {
     await later(1)
     expect(told.penalties.at(-1)?.penalties).toEqual([{ hotkey: miner, reason: 'it lied', from_ms: 5, until_ms: null }])
     expect(told.scores).toHaveLength(3)
+  })
+
+  it('says the same again also when the clock of the machine was put back', async () => {
+    await later(0)
+    offMs = -900_000
+    await later(REPEAT_MS)
+    expect(told.scores).toHaveLength(2)
   })
 
   it('says nothing before it has numbers, or while it is no validator', async () => {

@@ -32,6 +32,7 @@ export class Publish {
   readonly #d: PublishDeps
   readonly #trigger: Trigger
   readonly #backoff = new Backoff(2000, 5 * 60_000)
+  /** When: by the clock that nobody sets. */
   readonly #said: Record<Kind, { content: string; atMs: number } | null> = { scores: null, penalties: null }
   /** The last that the edge took; null: none since the start. */
   last: { block: number; atMs: number; rows: number } | null = null
@@ -84,12 +85,12 @@ export class Publish {
     for (const kind of KINDS) {
       const text = JSON.stringify(content[kind])
       const said = this.#said[kind]
-      if (said?.content === text && clock.wallMs() - said.atMs < REPEAT_MS) continue
+      if (said?.content === text && clock.monotonicMs() - said.atMs < REPEAT_MS) continue
       if (said === null && kind === 'scores' && content.scores.length === 0) continue // no round yet
       await meeting.ready(signal)
       const { outcome } = await this.#send(kind, content, block, signal)
       if (outcome === 'older') this.#d.log.warn(`the edge has later ${kind} of this hotkey: is the clock behind, or does a second validator run with it?`)
-      this.#said[kind] = { content: text, atMs: clock.wallMs() }
+      this.#said[kind] = { content: text, atMs: clock.monotonicMs() }
     }
   }
 
