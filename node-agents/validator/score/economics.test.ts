@@ -127,6 +127,16 @@ describe('what pays', () => {
       { numRuns: 500 },
     )
   })
+  it.each([
+    [1, 12.5],
+    [100, 12.5],
+    [168, 12.5],
+    [169, 0], // the cap of 7 days: a rent so long outlives its proof
+  ])('%i h of one rent, in which nothing can be proved, earn %d: beside who refuses and is proved anew', (h, score) => {
+    expect(scoreOf([{ gapH: h, rented: 1, result: 'valid' }], 1)).toBe(score)
+    const proved = [h, 0].map((gapH) => ({ gapH, rented: 0, result: 'valid' }))
+    expect(scoreOf(proved, 0)).toBe(12.5)
+  })
   it('and sometimes pays less, so that this can fail', () => {
     const steps = [{ gapH: 30, rented: 1, result: 'valid' }]
     expect([scoreOf(steps, 0), scoreOf(steps, 1)]).toEqual([0, 12.5])
