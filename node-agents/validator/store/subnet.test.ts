@@ -116,11 +116,14 @@ describe('follow', () => {
   })
 
   it('believes that most are gone only when it is read again', async () => {
+    await store.keepProgress({ job: 'proofs', block: 1, at: NOW, trouble: null })
     await expect(store.follow([aNeuron(C, 2)], NOW)).rejects.toThrow(/2 of 3 known hotkeys are not there in one reading/)
     expect(await rowsOf(A)).toEqual(ALL)
     await store.follow(three, NOW) // it was not so
     await expect(store.follow([aNeuron(C, 2)], NOW)).rejects.toThrow(/in one reading/)
+    expect((await store.progress()).size).toBe(1)
     expect(await store.follow([aNeuron(C, 2)], NOW)).toEqual([A, B])
+    expect((await store.progress()).size, 'nothing was done for those who are there now').toBe(0)
     expect(await rowsOf(A)).toEqual(['penalties'])
   })
 })

@@ -1,6 +1,6 @@
 import { eq, inArray, notInArray } from 'drizzle-orm'
 import type { Log } from '../../core/log.ts'
-import { challenges, neurons, peers, proofs, specs, stats } from '../../../schema/tables/validator/index.ts'
+import { challenges, neurons, peers, progress, proofs, specs, stats } from '../../../schema/tables/validator/index.ts'
 import { type Database, pieces, type Statement, type Turn } from './database.ts'
 import { type Changes, changes, isUpheaval } from './roster.ts'
 import type { KnownNeuron, Store } from './types.ts'
@@ -18,7 +18,8 @@ export function subnetOf(db: Database, log: Log): Pick<Store, 'follow'> {
           doubted = true
           throw new Error(`${change.gone.length} of ${known.length} known hotkeys are not there in one reading: the next one decides whether that is so`)
         }
-        if (change.gone.length + change.fresh.length + change.moved.length > 0) await write(takeOver(q, change, nowMs))
+        if (change.gone.length + change.fresh.length + change.moved.length > 0)
+          await write([...takeOver(q, change, nowMs), ...(upheaval ? [q.delete(progress)] : [])]) // what loops had done was about others
         doubted = false
         if (upheaval) log.warn({ gone: change.gone.length, known: known.length }, 'most of the subnet left; their proofs and scores were removed')
         return change.gone

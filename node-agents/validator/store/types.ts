@@ -26,7 +26,8 @@ export interface Store {
    * Takes over who is on the subnet now. Who left, or came back as somebody new (another block of registration), loses every row but one:
    * proofs, challenges, stats, specs, publications. A penalty stays with its hotkey until it expires or is pardoned, or registering again
    * would wash it off. A hotkey that only changed its uid keeps all, and its stat gets the new uid.
-   * Rejects on an empty reading, and once on a reading without more than half of those known: the next one is believed.
+   * Rejects on an empty reading, and once on a reading without more than half of those known: the next one is believed, and takes all progress
+   * with it, which was about others: weights of zeros would rest on rounds of proofs that are gone.
    * @returns hotkeys that were known and lost their rows
    */
   follow(now: Omit<KnownNeuron, 'seenAt'>[], nowMs: number): Promise<string[]>
