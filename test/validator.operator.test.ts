@@ -38,6 +38,7 @@ async function subnet(): Promise<{ validator: Validator; miner: string }> {
   await control.set('SubtensorModule.CommitRevealWeightsEnabled', [27], false)
   await world.empower(own, await world.register(own))
   await world.register(miner)
+  await world.lookedAround()
   const validator = world.start()
   await control.advance(25)
   await scored(validator)
