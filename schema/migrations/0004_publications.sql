@@ -42,8 +42,10 @@ CREATE TRIGGER claims_rented AFTER UPDATE OF freed_at ON claims WHEN old.freed_a
     WHERE hotkey = new.hotkey AND uuid = new.uuid;
 END;
 --> statement-breakpoint
-UPDATE `gpus` SET `rented_ms` = coalesce((SELECT sum(max(0, min(c.freed_at, coalesce(a.stop_at, c.freed_at)) - c.claimed_at)) FROM claims c JOIN allocations a ON a.id = c.allocation_id
-  WHERE c.hotkey = gpus.hotkey AND c.uuid = gpus.uuid AND c.freed_at IS NOT NULL AND a.incarnation = c.incarnation AND a.purpose = 'rent' AND a.ready_at IS NOT NULL), 0);
+UPDATE `gpus` SET `rented_ms` = n.`ms` FROM (SELECT c.hotkey AS hotkey, c.uuid AS uuid, sum(max(0, min(c.freed_at, coalesce(a.stop_at, c.freed_at)) - c.claimed_at)) AS ms
+    FROM claims c JOIN allocations a ON a.id = c.allocation_id
+    WHERE c.freed_at IS NOT NULL AND a.incarnation = c.incarnation AND a.purpose = 'rent' AND a.ready_at IS NOT NULL GROUP BY c.hotkey, c.uuid) n
+  WHERE `gpus`.`hotkey` = n.hotkey AND `gpus`.`uuid` = n.uuid;
 --> statement-breakpoint
 CREATE TRIGGER publications_gone AFTER DELETE ON publications BEGIN
   DELETE FROM scores WHERE old.kind = 'scores' AND validator = old.validator;
