@@ -26,7 +26,9 @@ export function readingsOf(db: Database, log: Log): Pick<Store, 'keepSpecs' | 's
     keepPeers: (given) =>
       db.turn(async ({ q, write }) => {
         const before = keyed(await q.select().from(peers), (row) => row.validator)
-        const rows = given.map((peer) => latest(before.get(peer.validator), peer))
+        const said = given.map((peer) => ({ hotkey: peer.validator, peer }))
+        const there = await ofThoseThere(q, said, () => null, log) // else an edge could have us keep whatever it likes
+        const rows = there.map(({ peer }) => latest(before.get(peer.validator), peer))
         const remove = (keys: string[]) => q.delete(peers).where(inArray(peers.validator, keys))
         await write(
           replacing(

@@ -136,6 +136,9 @@ describe('what is kept', () => {
     await store.keepPeers([of(6, null)])
     await store.keepPeers([])
     expect(await times()).toEqual([[6, 7]])
+    const [stranger = ''] = hotkeys(3).slice(2)
+    await store.keepPeers([{ validator: stranger, scores: aPublication(stranger, 5), penalties: null }])
+    expect(await times(), 'nothing of whoever is not on the subnet').toEqual([[6, 7]])
   })
 })
 
