@@ -45,7 +45,7 @@ export async function numbers(db: Db, nowMs: number): Promise<Numbered[]> {
       UNION ALL SELECT 'snapshot_block', '', block FROM snapshots WHERE state = 'applied'
       UNION ALL SELECT 'snapshot_age', '', max(0, ${nowMs} - chain_at) FROM snapshots WHERE state = 'applied'
       UNION ALL SELECT 'snapshot_held', '', count(*) FROM snapshots WHERE state = 'held'
-      UNION ALL SELECT 'publication_age', '', max(0, ${nowMs} - max(at)) FROM publications HAVING max(at) IS NOT NULL
+      UNION ALL SELECT 'publication_age', '', max(0, ${nowMs} - at) FROM (SELECT max(at) AS at FROM publications) WHERE at IS NOT NULL
       UNION ALL SELECT 'publishing', '', count(DISTINCT validator) FROM ${fresh(nowMs)}
       UNION ALL SELECT 'miners_scored', '', count(*) FROM miners WHERE score IS NOT NULL
       UNION ALL SELECT 'overdue', '', max(0, ${nowMs} - coalesce(min(deadline_at), ${nowMs})) FROM allocations WHERE deadline_at IS NOT NULL AND desired = 'run'

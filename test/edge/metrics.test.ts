@@ -4,12 +4,13 @@ import type { SQL } from 'drizzle-orm'
 import { SQLiteAsyncDialect } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it } from 'vitest'
 import { exposition } from '../../edge/http/exposition.ts'
-import { minerStatus, shownState } from '../../edge/store/numbers.ts'
+import { openDb } from '../../edge/store/db.ts'
+import { minerStatus, numbers, shownState } from '../../edge/store/numbers.ts'
 import { EDGE_METRICS, type Metric } from '../../edge/verbs/metrics.ts'
 import { type Condition, statusOf } from '../../edge/verbs/status.ts'
 import { type Columns, DESIRED, PHASES, PROTOCOL, PROTOCOL_OLDEST, shown, STOP_REASONS } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
-import { query } from '../support/database.ts'
+import { databases, query } from '../support/database.ts'
 import { onOneEdge, type TestEdge } from '../support/edge.ts'
 
 let db: { url: string }
@@ -40,6 +41,20 @@ async function busy(model: string): Promise<WireMiner> {
   await edge.allocate(key, { gpu: { count: 2, model } })
   return miner
 }
+
+describe.each(databases())('the numbers on $name', ({ available, start }) => {
+  it.skipIf(!available)('are read, also the age of what nobody published', async () => {
+    const database = await start()
+    try {
+      const read = async () => (await numbers(openDb(database.url, undefined), 5000)).filter((n) => n.name === 'publication_age')
+      expect(await read()).toEqual([])
+      await query(database.url, `INSERT INTO publications VALUES ('scores', 'v', 1000, 1, 's', '{}', 1), ('scores', 'w', 2000, 1, 's', '{}', 1)`)
+      expect(await read()).toEqual([{ name: 'publication_age', label: '', value: 3000 }])
+    } finally {
+      await database.close()
+    }
+  })
+})
 
 describe('GET /metrics', () => {
   it('tells a hundred models apart and no more, whatever names miners make up', async () => {
