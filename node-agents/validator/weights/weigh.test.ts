@@ -114,6 +114,16 @@ describe('weigh', () => {
       [/1 uids more/],
     ],
     [
+      'all uids or none: ourselves too, and last',
+      input([1, 0, 9], { n: 3, ownUid: 2, limits: limits({ minAllowedWeights: 1024 }) }),
+      [
+        [0, 65_535],
+        [1, 1],
+        [2, 1],
+      ],
+      [/it is this validator itself/, /2 uids more/],
+    ],
+    [
       'only ourselves, the owner',
       input([0], { ownUid: 0, burn: burn(0), limits: limits({ minAllowedWeights: 8, maxWeightsLimit: 9 }) }),
       [[0, 65_535]],
@@ -140,9 +150,9 @@ describe('weigh', () => {
     ['nobody there', input([]), /no miner/],
     ['only ourselves', input([5], { ownUid: 0 }), /no miner/],
     [
-      'fewer than the subnet takes, ourselves left out',
-      input([1, 1], { n: 2, ownUid: 1, limits: limits({ minAllowedWeights: 2 }) }),
-      /1 weights are too few, the subnet takes 2/,
+      'fewer than the subnet takes, as some have no score yet',
+      input([1, 1], { n: 4, ownUid: 1, limits: limits({ minAllowedWeights: 3 }) }),
+      /2 weights are too few, the subnet takes 3/,
     ],
     ['too few for the largest weight', input([1, 1, 0], { limits: limits({ maxWeightsLimit: 20_000 }) }), /No uid may have more than 20000\/65535/],
   ])('nothing: %s', (_, given, why) => {
@@ -176,7 +186,7 @@ describe('weigh', () => {
     expect(made(input([1], { limits: limits({ weightsVersionKey: 18_446_744_073_709_551_615n }) })).versionKey).toBe(18_446_744_073_709_551_615n)
   })
 
-  test('whatever the scores: what the chain takes, the shares that were meant, and never ourselves', () => {
+  test('whatever the scores: what the chain takes, the shares that were meant, and ourselves only as the last that is missing', () => {
     const scores = fc.array(fc.oneof(fc.constant(0), fc.double({ min: -1, max: 1, noNaN: true }), fc.double({ noNaN: true, noDefaultInfinity: true })), {
       maxLength: 64,
     })
@@ -201,7 +211,8 @@ describe('weigh', () => {
         expect(Math.max(...values)).toBe(65_535)
         expect(Math.min(...values)).toBeGreaterThanOrEqual(1)
         expect(new Set(uids).size).toBe(uids.length)
-        if (ownUid !== burnUid) expect(uids).not.toContain(ownUid)
+        if (ownUid !== burnUid && uids.includes(ownUid))
+          expect([values[uids.indexOf(ownUid)], uids.at(-1), least >= uids.length], 'only where it takes everybody').toEqual([1, ownUid, true])
         const alone = uids.length === 1 && uids[0] === ownUid
         if (!alone) expect(uids.length).toBeGreaterThanOrEqual(Math.min(least, n))
         if (!alone && limited) expect(Math.max(...values) * 65_535).toBeLessThanOrEqual(maxWeightsLimit * sum)

@@ -11,7 +11,8 @@ type Vector = { uids: number[]; values: number[] }
  *
  * Where the limits ask for more than there is to tell:
  * - Fewer uids than the subnet takes: others of `shares` get the smallest weight there is (1 beside 65535, 0.0015 %), best score and lowest
- *   uid first, and that is noted. The SDK's helper gives 0.001 % to everybody; refusing would silence the validator of a young subnet.
+ *   uid first, this validator last (the chain counts no weight to oneself, but asks for it where it takes all uids or none), and that is noted.
+ *   The SDK's helper gives 0.001 % to everybody; refusing would silence the validator of a young subnet.
  * - Fewer uids than the largest weight allows (each `maxWeightsLimit`/65535 at most): nothing is set. To spread weight over miners that
  *   earned none would be a lie.
  * - All scores zero: everything is burned; where nobody can burn, nothing is set. The SDK's helper gives everybody the same, which pays
@@ -99,7 +100,8 @@ function fill({ uids, values }: Vector, { shares, n, ownUid, limits }: WeighInpu
   const alone = uids.length === 1 && uids[0] === ownUid
   if (missing <= 0 || alone) return { uids, values }
   const there = new Set(uids)
-  const rest = shares.filter(({ uid }) => !there.has(uid) && uid !== ownUid).sort((a, b) => b.score - a.score || a.uid - b.uid)
+  const isOwn = ({ uid }: Share) => Number(uid === ownUid)
+  const rest = shares.filter(({ uid }) => !there.has(uid)).sort((a, b) => isOwn(a) - isOwn(b) || b.score - a.score || a.uid - b.uid)
   const more = rest.slice(0, missing).map(({ uid }) => uid)
   if (more.length === missing) notes.push(`${missing} uids more get the smallest weight: the subnet takes ${uids.length + missing} or none`)
   return { uids: [...uids, ...more], values: [...values, ...more.map(() => 1)] }
