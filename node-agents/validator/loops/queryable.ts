@@ -30,12 +30,7 @@ export class Queryable {
     this.#log = log
   }
 
-  /** As of the last look, by uid. */
-  get rows(): readonly Filtered[] {
-    return this.#last
-  }
-
-  /** Neurons by why they are left out; `included`: they are not. */
+  /** As of the last look: neurons by why they are left out; `included`: they are not. */
   get counts(): Record<string, number> {
     return Object.fromEntries([...Map.groupBy(this.#last, (f) => f.excluded ?? 'included')].map(([why, rows]) => [why, rows.length]))
   }

@@ -1,6 +1,6 @@
 import type { Factors, Gpus, StateMiner } from '../../../schema/index.ts'
 import type { Neuron } from '../../core/chain/types.ts'
-import type { Liveness, Penalty, Proof, Stat } from '../store/types.ts'
+import type { Liveness, Penalty, Proof } from '../store/types.ts'
 
 /** Why a miner is left out of proofs and weights. */
 export const EXCLUSIONS = ['own', 'no_address', 'hotkey_blacklisted', 'coldkey_blacklisted', 'exploiter', 'outdated'] as const
@@ -45,6 +45,3 @@ export type Scored = {
   allocated: boolean
   factors: Factors
 }
-
-/** A score as it is kept: the one of this round or, where it could not be computed, the last one and why. */
-export type Row = Stat
