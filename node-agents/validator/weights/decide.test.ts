@@ -139,6 +139,7 @@ describe('what comes next', () => {
     ['the same as before, reveal never seen', committed, true, 1671, unchanged, becomes('confirmed', 'no reveal of this commitment was seen')],
     ['our reveal of the same as before is on its way', revealing, true, 1305, unchanged, wait(1308)],
     ['our reveal of the same as before did not come', revealing, true, 1306, unchanged, becomes('included')],
+    ['our reveal of the same as before, long ago', revealing, true, 1672, unchanged, becomes('confirmed', 'no reveal of this commitment was seen')],
     ['not revealed yet', committed, false, 1400, unchanged, wait(1403)],
     ['never revealed', committed, false, 1671, unchanged, becomes('lost', 'never revealed')],
     ['something else was', committed, false, 1671, changed, becomes('different', 'FOUND')],

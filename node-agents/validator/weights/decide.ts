@@ -102,9 +102,10 @@ export function judge(cycle: Cycle, { same }: ReadBack, found: string, seen: Loo
   if (same && (cycle.mode === 'plain' || revealed || unchanged === false)) return end('confirmed', found || null)
   if (cycle.mode === 'plain') return end('different', found)
   const { number } = seen.finalized
+  const late = number > (cycle.revealBlock ?? 0) + seen.limits.tempo + REVEAL_SLACK
+  if (same && late) return end('confirmed', `no reveal of this commitment was seen: these weights may have been there before${found && `; ${found}`}`)
   if (cycle.state === 'revealing' && number > (cycle.deadBlock ?? 0)) return { do: 'change', change: { state: 'included', deadBlock: null } }
-  if (number <= (cycle.revealBlock ?? 0) + seen.limits.tempo + REVEAL_SLACK) return soon(seen)
-  if (same) return end('confirmed', `no reveal of this commitment was seen: these weights may have been there before${found && `; ${found}`}`)
+  if (!late) return soon(seen)
   return unchanged ? end('lost', 'the commitment was never revealed: the weights are those from before') : end('different', found)
 }
 
