@@ -56,6 +56,7 @@ describe('a miner', () => {
     expect(text).toMatch(/score: +unknown\n/)
     expect(text).toContain('No validator scored it in the last 3 hours')
     expect(scoreText({ score: 0, scored_by: 1 })).toBe('0.0 of 1 validator')
+    expect(scoreText({}), 'an edge from before scores').toBe('unknown')
   })
 })
 

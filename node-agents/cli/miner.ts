@@ -14,9 +14,9 @@ type Network = {
   published_age_s: number | null
 }
 
-/** "57.3 of 3 validators": the median, and how many proved something themselves. */
-export function scoreText({ score, scored_by }: Pick<Miner, 'score' | 'scored_by'>): string {
-  if (score === null) return 'unknown'
+/** "57.3 of 3 validators": the median, and how many proved something themselves. An edge from before scores says nothing of them. */
+export function scoreText({ score, scored_by }: Partial<Pick<Miner, 'score' | 'scored_by'>>): string {
+  if (score == null || scored_by === undefined) return 'unknown'
   return `${points(score)} of ${plural(scored_by, 'validator')}`
 }
 const points = (score: number) => score.toFixed(1)
