@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { hotkeyFromSeed } from '../core/hotkey.ts'
 import { buildCommand, readSettings } from '../core/settings.ts'
+import { SETTINGS, validatorConfig } from './config.ts'
 import { RULES } from './settings.ts'
 
 const [a, b] = [1, 2].map((n) => hotkeyFromSeed(new Uint8Array(32).fill(n)).address) as [string, string]
@@ -23,3 +24,15 @@ describe('who is left out, as an operator says it', () => {
 
   it('is shown in --help by one name', () => expect(buildCommand('x', '', RULES).helpInformation()).not.toContain('--blacklist.hotkeys'))
 })
+
+it('a port to announce without an address is refused', () => {
+  const of = (...argv: string[]) => validatorConfig(readSettingsOf(['--edge', `https://edge.example#${'A'.repeat(43)}`, '--prometheus-port', '9102', ...argv]))
+  expect(() => of()).toThrow(/--prometheus-port alone.*--prometheus-ip/)
+  expect(of('--prometheus-ip', '203.0.113.7')).toMatchObject({ prometheusIp: '203.0.113.7', prometheusPort: 9102 })
+})
+
+function readSettingsOf(argv: string[]) {
+  const values = readSettings(buildCommand('compute validator', '', SETTINGS), SETTINGS, argv, {})
+  if (!values) throw new Error('help was asked for')
+  return values
+}

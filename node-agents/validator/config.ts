@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Network } from '../core/chain/networks.ts'
-import { commonSettings, type Resolved } from '../core/common-settings.ts'
+import { commonSettings, type Resolved, toConfig } from '../core/common-settings.ts'
+import { Mistake } from '../core/mistake.ts'
 import { setting, type Values } from '../core/settings.ts'
 import { ANNOUNCED, PROOFS, RULES } from './settings.ts'
 
@@ -25,3 +26,10 @@ export const SETTINGS = {
 
 /** Everything a validator needs to know, resolved once. */
 export type ValidatorConfig = Resolved<Values<typeof SETTINGS>>
+
+/** Throws a `Mistake` for flags that mean nothing together. */
+export function validatorConfig(values: Values<typeof SETTINGS>): ValidatorConfig {
+  if (values.prometheusPort !== null && values.prometheusIp === null)
+    throw new Mistake('--prometheus-port alone announces nothing: give the address with --prometheus-ip, or leave it out')
+  return toConfig(values)
+}

@@ -1,4 +1,3 @@
-import { toConfig } from '../core/common-settings.ts'
 import { makeStateDir } from '../core/files.ts'
 import { Cleanup, live, type Loop } from '../core/life.ts'
 import { lockState } from '../core/lock.ts'
@@ -9,7 +8,7 @@ import { buildCommand, readSettings } from '../core/settings.ts'
 import { openSocket } from '../core/socket.ts'
 import { assemble, type Hands } from './assemble.ts'
 import { listOfCommands, runCommand } from './commands/index.ts'
-import { SETTINGS, type ValidatorConfig } from './config.ts'
+import { SETTINGS, validatorConfig, type ValidatorConfig } from './config.ts'
 import { routesOf } from './operator.ts'
 import { State } from './state.ts'
 import type { Validator } from './status.ts'
@@ -85,7 +84,7 @@ async function agentMain(argv: string[], makeChain: MakeChain): Promise<number> 
   const command = buildCommand('compute validator', about, SETTINGS).addHelpText('after', listOfCommands())
   const values = readSettings(command, SETTINGS, argv, process.env)
   if (!values) return 0
-  const config = toConfig(values)
+  const config = validatorConfig(values)
   const stop = new AbortController()
   const onSignal = () => stop.abort()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, onSignal) // a second one ends the process at once

@@ -98,6 +98,10 @@ describe('a job', () => {
     chain.grow(101)
     await until('a second try', () => tries === 2)
     expect(lines.filter((l) => l.level === 'warn')).toEqual([])
+    expect(
+      lines.filter((l) => l.level === 'error'),
+      'once',
+    ).toHaveLength(1)
   })
 
   it('ends when told to, in the middle of its work', async () => {

@@ -36,6 +36,8 @@ export class Job {
   lastMs: number | null
   running = false
   trouble: string | null = null
+  /** Told once, until it can be kept again. */
+  #unkept = false
   #failures = 0
   #anew: boolean
 
@@ -122,8 +124,10 @@ export class Job {
   async #keep(progress: Progress): Promise<void> {
     try {
       await this.#d.store.keepProgress(progress)
+      this.#unkept = false
     } catch (error) {
-      this.#d.log.error({ err: error, job: this.name }, `${this.name}: its progress cannot be kept`)
+      if (!this.#unkept) this.#d.log.error({ err: error, job: this.name }, `${this.name}: its progress cannot be kept`)
+      this.#unkept = true
     }
   }
 }

@@ -146,6 +146,8 @@ export class WeightCycles {
       const weights = await orAbort(this.#d.plan(), signal)
       if (!('none' in weights)) return weights
       this.#pause(block, `nothing to set: ${weights.none}`)
+      // No failure: what it waits for, such as a first round of proofs, comes by itself.
+      this.#failures = 0
     } catch (error) {
       if (signal.aborted) throw error
       this.#pause(block, `no weights could be made: ${reason(error)}`, error)
