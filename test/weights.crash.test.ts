@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { CyclesDeps } from '../node-agents/validator/weights/cycles.ts'
+import { until } from './support/until.ts'
 import { type Setting, Weighing } from './support/weights.ts'
 
 /** A validator dies at every point where it has just changed something, or is about to, and another one goes on from the disk and the chain. */
@@ -73,9 +74,18 @@ describe('a validator that dies while it sets weights', { timeout: 300_000 }, ()
     while (w.states[0] !== 'sending') {
       await w.blocks(1, false)
       const step = cycles.step(end.signal)
-      const ended = await Promise.race([step.then(() => true), new Promise<false>((resolve) => setTimeout(() => resolve(false), 1000))])
-      if (ended) continue
+      let over = false
+      const watched = step.then(
+        () => (over = true),
+        () => (over = true),
+      )
+      await until('the end of the step, or weights in the pool', async () => over || (await w.pooled()) > 0)
+      if (over) {
+        await step
+        continue
+      }
       end.abort()
+      await watched
       await expect(step).rejects.toMatchObject({ name: 'AbortError' })
     }
     const next = w.cycles()

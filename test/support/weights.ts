@@ -13,6 +13,7 @@ import { openStore } from '../../node-agents/validator/store/open.ts'
 import type { Cycle } from '../../node-agents/validator/store/types.ts'
 import { type CyclesDeps, WeightCycles } from '../../node-agents/validator/weights/cycles.ts'
 import type { Weights } from '../../node-agents/validator/weights/types.ts'
+import { raw } from '../chain/devchain.contract.ts'
 import { DEV, NETUID, ownChain, QUICK } from './connected.ts'
 import { connect } from './polkadot.ts'
 import { until } from './until.ts'
@@ -96,6 +97,12 @@ export class Weighing {
 
   get store() {
     return this.#parts.store
+  }
+
+  /** How many transactions wait in the pool. */
+  async pooled(): Promise<number> {
+    const answer = (await raw(this.#parts.url, '{"jsonrpc":"2.0","id":1,"method":"author_pendingExtrinsics","params":[]}')) as { result: string[] }
+    return answer.result.length
   }
 
   get chain(): Chain {
