@@ -1,0 +1,1107 @@
+#!/usr/bin/env python3
+"""Proof of GPU: what runs on the host that is to be proved. README.md beside this file says what it proves.
+
+One file, Python 3.9 or newer; torch on GPUs, numpy (or torch) where there is none.
+
+    python3 proof.py info                      one line on each GPU: what it says it is (nothing of it is believed)
+    python3 proof.py serve [--gpus N]          answers a validator: JSON lines on stdin and stdout
+    python3 proof.py selftest [--device cpu]   known answers on every engine this device has; exit code 0 or 1
+    python3 proof.py bench [--n 16384]         figures for people; no validator believes them
+
+All arithmetic is of whole numbers, so each engine (int8, bf16, tf32, ... units) gives the same bits:
+
+    key(tag, s) = SHA256("pog2|" tag "|" s)[:16]; word(key, i) is a mixer of 32 bits; four int8 of a matrix per word
+    chain   C = W . S_t^T, S_{t+1} = bits 8..15 of C: n^3 multiplications a round, and every state is kept
+    commit  rows -> digest by a random matrix X -> digest of f digests -> SHA-256 leaf -> Merkle root
+    sweep   U_{q+1} = sum over r states of bits 8..15 of U_q . S^T, mod 256: reads r n^2 bytes a step
+
+One process per GPU does the work; the parent carries lines and ends them all when anything ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import ctypes
+import hashlib
+import json
+import math
+import os
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Limits: what a validator may ask for. Lines, both ways, stay below 64 KiB: K is bounded by the line of the roots,
+# n by that of one opening.
+
+MAX_LINE = 64 * 1024
+MAX_N, MAX_K, MAX_W, MAX_F, MAX_LANES, MAX_R, MAX_Q, MAX_OPEN = 32768, 1500, 1024, 64, 64, 16, 65536, 2048
+ENGINES = ("i8", "bf16", "f16", "tf32", "f32", "f64")
+WIDTH = {"i8": 1, "bf16": 2, "f16": 2, "tf32": 4, "f32": 4, "f64": 8}  # bytes of one number on its way into the engine
+ROWS_AT_ONCE = 4096  # rows of a product made at once: enough for a GPU to be busy, and C stays small
+GB = 1e9
+
+
+class Refusal(Exception):
+    """Something was asked that is not done; its text goes to the validator."""
+
+
+class Inexact(Refusal):
+    """An engine that calculates wrong."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Hashes, keys and trees: bytes only.
+
+
+def sha(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def key(tag: str, seed: bytes) -> tuple[int, ...]:
+    """Four words that choose one matrix."""
+    return struct.unpack("<4I", sha(b"pog2|" + tag.encode() + b"|", seed)[:16])
+
+
+def gpu_seed(seed: bytes, g: int) -> bytes:
+    """The seed of GPU g: no GPU's work is another's."""
+    return sha(b"pog2|gpu|", seed, struct.pack("<I", g))
+
+
+def merkle(hashes: list[bytes]) -> list[list[bytes]]:
+    """All levels of the tree over these leaf hashes, filled up with zeros to a power of two; the root is [-1][0]."""
+    level = hashes + [bytes(32)] * ((1 << (len(hashes) - 1).bit_length()) - len(hashes))
+    levels = [level]
+    while len(level) > 1:
+        level = [sha(b"\1", level[i], level[i + 1]) for i in range(0, len(level), 2)]
+        levels.append(level)
+    return levels
+
+
+def path(levels: list[list[bytes]], i: int) -> bytes:
+    """The hashes beside the way from leaf i to the root."""
+    return b"".join(level[(i >> depth) ^ 1] for depth, level in enumerate(levels[:-1]))
+
+
+def climb(leaf: bytes, i: int, beside: bytes) -> bytes:
+    """The root that a leaf hash and its path lead to."""
+    for at in range(0, len(beside), 32):
+        other = beside[at : at + 32]
+        leaf, i = (sha(b"\1", other, leaf) if i & 1 else sha(b"\1", leaf, other)), i >> 1
+    return leaf
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Two backends, one set of doors. Products are A . B^T of int8 matrices: A [m, k], B [n, k] -> int32 [m, n].
+
+
+class Numpy:
+    """The host's processor by numpy: for tests and development."""
+
+    name, device = "numpy", "cpu"
+    engines = ("f32", "f64", "i8")
+    auto = ("f32", "f64")  # whole numbers are exact and slow
+
+    def __init__(self) -> None:
+        import numpy
+
+        self.np = numpy
+        self.int8, self.int32 = numpy.int8, numpy.int32
+        self.version = "numpy " + numpy.__version__
+
+    def about(self) -> tuple[str, int]:
+        return "cpu", 0
+
+    def free(self) -> int:
+        return host_memory()
+
+    def empty(self, *shape: int):
+        check_host_memory(shape)
+        return self.np.empty(shape, self.np.int8)
+
+    def words(self, k: tuple[int, ...], first: int, count: int):
+        """word(k, i) for i = first .. first+count-1, as uint32."""
+        u = self.np.uint32
+        k0, k1, k2, k3 = (u(part) for part in k)
+        x = self.np.arange(first, first + count, dtype=u)
+        x += k0
+        x ^= x >> u(16)
+        x *= u(0x85EBCA6B)
+        x += k1
+        x ^= x >> u(13)
+        x *= u(0xC2B2AE35)
+        x += k2
+        x ^= x >> u(16)
+        x *= u(0x27D4EB2F)
+        x += k3
+        x ^= x >> u(15)
+        return x
+
+    def operand(self, engine: str, m):
+        return m if engine == "i8" else m.astype({"f32": self.np.float32, "f64": self.np.float64}[engine])
+
+    def product(self, engine: str, a, b):
+        if engine == "i8":
+            return a.astype(self.np.int32) @ b.astype(self.np.int32).T
+        return (a @ b.T).astype(self.np.int32)
+
+    def exact(self, c, a, b) -> bool:
+        """Is c the product of these int8 blocks, by plain whole numbers?"""
+        return bool((c == a.astype(self.np.int64) @ b.astype(self.np.int64).T).all())
+
+    def bytes(self, x) -> bytes:
+        return self.np.ascontiguousarray(x).tobytes()
+
+    def shift1(self, c):
+        return (c >> 8).astype(self.np.int8)
+
+    def sync(self) -> None:
+        """Nothing here runs behind our back."""
+
+    def forget(self) -> None:
+        """What is not referred to any more is free."""
+
+    def peak(self) -> int:
+        return 0
+
+
+class Torch:
+    """A GPU by torch, or the host's processor."""
+
+    name = "torch"
+
+    def __init__(self, device: str) -> None:
+        import torch
+
+        self.torch, self.device = torch, device
+        if device == "cuda" and not torch.cuda.is_available():
+            raise Refusal("torch finds no usable GPU")
+        self.dev = torch.device(device)
+        self.int8, self.int32 = torch.int8, torch.int32
+        self.version = torch.__version__
+        self.types = {"bf16": torch.bfloat16, "f16": torch.float16, "tf32": torch.float32, "f32": torch.float32, "f64": torch.float64}
+        self.engines = ("i8", "f32", "f64") if device == "cpu" else ENGINES
+        self.auto = self._worth_trying()
+        if device == "cuda":  # no sums in 16 bits
+            torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+            torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+
+    def _worth_trying(self) -> tuple[str, ...]:
+        if self.device == "cpu":
+            return ("i8", "f32", "f64")
+        ampere = self.torch.cuda.get_device_capability() >= (8, 0)
+        return ("i8", "bf16", "tf32") if ampere else ("i8", "f16", "f32")
+
+    def about(self) -> tuple[str, int]:
+        if self.device == "cpu":
+            return "cpu", 0
+        return self.torch.cuda.get_device_name(), self.torch.cuda.get_device_properties(0).total_memory
+
+    def free(self) -> int:
+        if self.device == "cpu":
+            return host_memory()
+        self.torch.cuda.empty_cache()
+        return self.torch.cuda.mem_get_info()[0]
+
+    def empty(self, *shape: int):
+        if self.device == "cpu":
+            check_host_memory(shape)
+        try:
+            return self.torch.empty(shape, dtype=self.torch.int8, device=self.dev)
+        except RuntimeError as problem:  # torch's own out-of-memory
+            raise Refusal(f"not enough memory: {first_line(problem)}") from problem
+
+    def words(self, k: tuple[int, ...], first: int, count: int):
+        """word(k, i) for i = first .. first+count-1, as int32 of the same bits: torch has no shift of unsigned ones."""
+        k0, k1, k2, k3 = (signed(part) for part in k)
+        x = self.torch.arange(first, first + count, dtype=self.torch.int32, device=self.dev)
+        moved = self.torch.empty_like(x)
+
+        def mix(by: int) -> None:
+            self.torch.bitwise_right_shift(x, by, out=moved)
+            x.bitwise_xor_(moved.bitwise_and_((1 << (32 - by)) - 1))
+
+        x.add_(k0)
+        mix(16)
+        x.mul_(signed(0x85EBCA6B)).add_(k1)
+        mix(13)
+        x.mul_(signed(0xC2B2AE35)).add_(k2)
+        mix(16)
+        x.mul_(0x27D4EB2F).add_(k3)
+        mix(15)
+        return x
+
+    def operand(self, engine: str, m):
+        return m if engine == "i8" else m.to(self.types[engine])
+
+    def product(self, engine: str, a, b):
+        torch = self.torch
+        if engine == "i8":
+            return self._int8_product(a, b)
+        if engine in ("bf16", "f16"):  # the sum has to leave the unit in fp32: torch 2.8 or newer
+            return torch.mm(a, b.t(), out_dtype=torch.float32).to(torch.int32)
+        if self.device == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = engine == "tf32"
+        return torch.mm(a, b.t()).to(torch.int32)
+
+    def _int8_product(self, a, b):
+        """cuBLAS takes more than 16 rows, and columns by eights: what is missing is filled with zeros and cut off."""
+        m, n = a.shape[0], b.shape[0]
+        a, b = self._rows(a, 32 if m <= 16 else m), self._rows(b, -(-n // 8) * 8)
+        c = self.torch._int_mm(a, b.t())
+        return c if c.shape == (m, n) else c[:m, :n].contiguous()
+
+    def _rows(self, x, rows: int):
+        return x if x.shape[0] == rows else self.torch.cat([x, x.new_zeros(rows - x.shape[0], x.shape[1])])
+
+    def exact(self, c, a, b) -> bool:
+        """Is c the product of these int8 blocks, by plain whole numbers on the host's processor?"""
+        a, b = a.cpu().to(self.torch.int64), b.cpu().to(self.torch.int64)
+        return bool((c.cpu() == a @ b.t()).all())
+
+    def bytes(self, x) -> bytes:
+        x = x.contiguous().cpu()
+        return ctypes.string_at(x.data_ptr(), x.numel() * x.element_size())
+
+    def shift1(self, c):
+        return (c >> 8).to(self.torch.int8)
+
+    def sync(self) -> None:
+        if self.device == "cuda":
+            self.torch.cuda.synchronize()
+
+    def forget(self) -> None:
+        if self.device == "cuda":
+            self.torch.cuda.empty_cache()
+
+    def peak(self) -> int:
+        return self.torch.cuda.max_memory_allocated() if self.device == "cuda" else 0
+
+
+def signed(word: int) -> int:
+    return word - (1 << 32) if word >= 1 << 31 else word
+
+
+def host_memory() -> int:
+    """Bytes that a process may still take on this host; a container's own limit counts."""
+    free = 1 << 62
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as top, open("/sys/fs/cgroup/memory.current", encoding="ascii") as now:
+            free = min(free, int(top.read()) - int(now.read()))
+    except (OSError, ValueError, StopIteration):
+        pass  # not Linux, or no limit ("max")
+    return free
+
+
+def check_host_memory(shape: tuple[int, ...]) -> None:
+    """The host gives memory that it has not, and kills who uses it: so this asks before."""
+    size = math.prod(shape)
+    if size > host_memory():
+        raise Refusal(f"not enough memory: {size / GB:.2f} GB are needed, {host_memory() / GB:.2f} GB are free")
+
+
+def backends(device: str) -> list:
+    """All backends this device can have, best first."""
+    makers = {"cuda": [lambda: Torch("cuda")], "cpu": [Numpy, lambda: Torch("cpu")]}
+    found = []
+    for make in makers["cuda"] + makers["cpu"] if device == "auto" else makers[device]:
+        try:
+            found.append(make())
+        except (ImportError, Refusal, OSError) as problem:  # OSError: a library that torch needs is not there
+            print(f"not available: {problem}", file=sys.stderr)
+        if found and device == "auto":
+            break
+    return found
+
+
+def backend(device: str):
+    found = backends(device)
+    if not found:
+        raise Refusal("a GPU needs torch; without one, numpy or torch" if device != "cuda" else "no torch that finds a GPU")
+    return found[0]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The work of one GPU.
+
+
+class Prover:
+    """States, digests and openings of GPU g. Calls come in the order prepare, chain, sweep, openings; Session sees to that."""
+
+    def __init__(self, be, g: int) -> None:
+        self.be, self.g = be, g
+        self.S = None
+
+    def matrix(self, k: tuple[int, ...], first: int, rows: int, cols: int):
+        """Rows first .. first+rows-1 of the int8 matrix that k chooses."""
+        return self.be.words(k, first * cols // 4, rows * cols // 4).view(self.be.int8).reshape(rows, cols)
+
+    def byte1(self, c):
+        """Bits 8..15 of each int32, without arithmetic: the second byte, little end first."""
+        return c.view(self.be.int8).reshape(*c.shape, 4)[..., 1]
+
+    # -- prepare
+
+    def need(self, engine: str) -> int:
+        """Bytes at the peak of the chain: all states, W and S_t as the engine takes them, and one piece of C on its way."""
+        size, n, step = WIDTH[engine], self.n, self.step
+        operands = n * n * (1 if size == 1 else 2 * size)
+        return (self.K + 1) * n * n + operands + step * n * 16 + 16 * n * self.w
+
+    def prepare(self, n: int, K: int, w: int, f: int, engine: str, warn) -> str:
+        """Takes the memory of K+1 states, chooses the fastest engine that is exact here, and runs everything once.
+
+        @param warn called with (engine, why) for each engine that is left out
+        @return the engine's name; raises Refusal when memory or engines do not suffice
+        """
+        self.drop()
+        self.n, self.K, self.w, self.f, self.step = n, K, w, f, min(n, ROWS_AT_ONCE)
+        names = self.be.auto if engine == "auto" else (engine,)
+        self.check_memory(min(self.need(name) for name in names))
+        self.S = self.be.empty(K + 1, n, n)
+        self.fill(self.S[0], key("S", b"warm"))
+        times, worst = {}, None
+        for name in names:
+            try:
+                times[name] = self.time_engine(name)
+            except Exception as problem:  # whatever torch throws for what this card or version lacks
+                warn(name, first_line(problem))
+                worst = problem if isinstance(problem, Inexact) or worst is None else worst
+        if not times:
+            self.drop()
+            raise type(worst)(first_line(worst)) if isinstance(worst, Refusal) else Refusal(first_line(worst))
+        self.engine = min(times, key=times.__getitem__)
+        self.thin = "i8" if engine == "auto" and "i8" in times else self.engine
+        self.warm_up()
+        return self.engine
+
+    def drop(self) -> None:
+        self.S = self.X = self.H = self.sweep_levels = None
+        self.trees = {}
+        self.be.forget()
+
+    def check_memory(self, need: int) -> None:
+        free = self.be.free()
+        if need > free:
+            raise Refusal(f"not enough memory: K={self.K} states of n={self.n} need {need / GB:.2f} GB in all, {free / GB:.2f} GB are free")
+
+    def fill(self, state, k: tuple[int, ...]) -> None:
+        for a in range(0, self.n, self.step):
+            state[a : a + self.step] = self.matrix(k, a, self.step, self.n)
+
+    def time_engine(self, name: str) -> float:
+        """Seconds of one piece of a round. Before that, a block of the product at its real size is compared with whole numbers."""
+        if name not in self.be.engines:
+            raise Refusal("not on this device")
+        self.check_memory(self.need(name) - (self.K + 1) * self.n * self.n)
+        rows, state = self.matrix(key("W", b"warm"), 0, self.step, self.n), self.S[0]
+        part, seconds = self.be.operand(name, rows), []
+        c = self.be.product(name, part, self.be.operand(name, state))
+        if not all(self.be.exact(c[at, at], rows[at], state[at]) for at in (slice(0, 32), slice(self.step - 32, self.step))):
+            raise Inexact("its results are not exact")
+        whole = self.be.operand(name, state)
+        for _ in range(3):
+            self.be.sync()
+            start = time.perf_counter()
+            self.S[1][0 : self.step] = self.byte1(self.be.product(name, part, whole))
+            self.be.sync()
+            seconds.append(time.perf_counter() - start)
+        return min(seconds)
+
+    def warm_up(self) -> None:
+        """What is timed later must not load a kernel for the first time."""
+        self.chain(b"warm", 1)
+        self.sweep(b"warm", 8, min(4, self.K), 1)
+        self.trees, self.H = {}, None
+
+    # -- chain and commitments
+
+    def chain(self, seed: bytes, rounds: int) -> bytes:
+        """S_1 .. S_rounds from the seed, and the root of the last."""
+        be, mine = self.be, gpu_seed(seed, self.g)
+        self.X = self.matrix(key("X", seed), 0, self.w, self.n)
+        self.fill(self.S[0], key("S", mine))
+        starts = range(0, self.n, self.step)
+        W = [be.operand(self.engine, self.matrix(key("W", mine), a, self.step, self.n)) for a in starts]
+        for t in range(rounds):
+            state, following = be.operand(self.engine, self.S[t]), self.S[t + 1]
+            for a, part in zip(starts, W):
+                following[a : a + self.step] = self.byte1(be.product(self.engine, part, state))
+        self.trees = {}
+        return self.tree(rounds)[0][-1][0]
+
+    def digest(self, rows):
+        """Rows [m, k] to int32 [m, w] by the first k columns of X."""
+        be, X = self.be, self.X[:, : rows.shape[1]]
+        return be.product(self.thin, be.operand(self.thin, rows), be.operand(self.thin, X))
+
+    def tree(self, t: int):
+        """Levels of the tree over state t, its groups of digests, and the leaves' bytes. The last few are kept."""
+        if t in self.trees:
+            return self.trees[t]
+        groups = self.digest(self.S[t]).view(self.be.int8).reshape(self.n // self.f, 4 * self.w * self.f)
+        size, leaves = 4 * self.w, self.be.bytes(self.digest(groups))
+        levels = merkle([sha(b"\0", leaves[at : at + size]) for at in range(0, len(leaves), size)])
+        while len(self.trees) >= 8:
+            self.trees.pop(next(iter(self.trees)))
+        self.trees[t] = levels, groups, leaves
+        return self.trees[t]
+
+    def roots(self) -> bytes:
+        return b"".join(self.tree(t)[0][-1][0] for t in range(1, self.K + 1))
+
+    # -- sweep
+
+    def sweep(self, nonce: bytes, lanes: int, r: int, Q: int) -> list[bytes]:
+        """Q steps over all states, r of them a step, each from the one before. @return the leaf hashes of the rows of U_Q"""
+        self.H, self.lanes, self.Q = self.be.empty(Q + 1, lanes, self.n), lanes, Q
+        self.H[0] = self.matrix(key("U", gpu_seed(nonce, self.g)), 0, lanes, self.n)
+        for q in range(Q):
+            first = 1 + q % (self.K // r) * r
+            self.H[q + 1] = self.step_of(self.S[first : first + r], self.H[q])
+        return self.leaves_of(Q)
+
+    def step_of(self, states, u):
+        """One step: [lanes, n] int8. An engine that takes int8 as it is reads all states in one product, others one by one."""
+        be, total = self.be, None
+        small = be.operand(self.thin, u)
+        for block in [states.reshape(-1, self.n)] if self.thin == "i8" else states:
+            c = self.byte1(be.product(self.thin, be.operand(self.thin, block), small))
+            part = c.reshape(-1, self.n, u.shape[0]).sum(0, dtype=be.int8)
+            total = part if total is None else total + part
+        return total.T
+
+    def leaves_of(self, q: int) -> list[bytes]:
+        rows = self.be.bytes(self.H[q])
+        return [sha(b"\0", rows[at : at + self.n]) for at in range(0, len(rows), self.n)]
+
+    def sweep_root(self) -> bytes:
+        """Commits to all rows of all U: leaf q * lanes + l."""
+        self.sweep_levels = merkle([leaf for q in range(self.Q + 1) for leaf in self.leaves_of(q)])
+        return self.sweep_levels[-1][0]
+
+    # -- openings
+
+    def open_row(self, t: int, i: int) -> bytes:
+        """row, its group of digests, the leaf, the path."""
+        levels, groups, leaves = self.tree(t)
+        j, size = i // self.f, 4 * self.w
+        return self.be.bytes(self.S[t][i]) + self.be.bytes(groups[j]) + leaves[j * size : (j + 1) * size] + path(levels, j)
+
+    def open_sweep(self, q: int, lane: int) -> bytes:
+        return self.be.bytes(self.H[q][lane]) + path(self.sweep_levels, q * self.lanes + lane)
+
+
+def first_line(problem: BaseException) -> str:
+    return f"{problem}".split("\n")[0][:200] or type(problem).__name__
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The conversation of one GPU: order of commands, bounds, lines.
+
+
+def integer(m: dict, name: str, low: int, high: int) -> int:
+    value = m.get(name)
+    if type(value) is not int or not low <= value <= high:  # True is no number here
+        raise Refusal(f"{name}: a whole number from {low} to {high}")
+    return value
+
+
+def hexadecimal(m: dict, name: str, size: int) -> bytes:
+    value = m.get(name)
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{%d}" % (2 * size), value):
+        raise Refusal(f"{name}: {size} bytes in lower-case hex")
+    return bytes.fromhex(value)
+
+
+def pairs(m: dict, name: str, low: int, high: int, width: int) -> list[list[int]]:
+    """[[a, b] ...] with low <= a <= high and 0 <= b < width."""
+    value = m.get(name)
+    if not isinstance(value, list) or len(value) > MAX_OPEN:
+        raise Refusal(f"{name}: a list of at most {MAX_OPEN} pairs")
+    for pair in value:
+        fits = isinstance(pair, list) and len(pair) == 2 and all(type(x) is int for x in pair)
+        if not fits or not low <= pair[0] <= high or not 0 <= pair[1] < width:
+            raise Refusal(f"{name}: pairs of whole numbers from [{low}, 0] to [{high}, {width - 1}]")
+    return value
+
+
+def sizes(m: dict) -> tuple[int, int, int, int, str]:
+    """n, K, w, f and engine of prep. The trees need powers of two, tensor units rows and columns by eights and sixteens."""
+    n, K = integer(m, "n", 32, MAX_N), integer(m, "K", 1, MAX_K)
+    w, f, engine = integer(m, "w", 1, MAX_W), integer(m, "f", 1, MAX_F), m.get("engine", "auto")
+    if n & (n - 1) or f & (f - 1):
+        raise Refusal("n and f: powers of two")
+    if 4 * w * f > n or w * f % 4:
+        raise Refusal("w times f: a multiple of 4, and at most n/4")
+    if engine != "auto" and engine not in ENGINES:
+        raise Refusal(f"engine: auto or one of {', '.join(ENGINES)}")
+    return n, K, w, f, engine
+
+
+class Session:
+    """Commands to one prover, in their order: prep, go, sweep, open; a new prep starts over."""
+
+    def __init__(self, prover: Prover, say) -> None:
+        self.prover, self.g, self.stage = prover, prover.g, "new"
+        self._say = say
+        self.commands = {"prep": self.prep, "go": self.go, "sweep": self.sweep, "open": self.open}
+
+    def say(self, t: str, **more) -> None:
+        self._say({"t": t, "g": self.g, **more})
+
+    def hello(self) -> None:
+        be = self.prover.be
+        name, memory = be.about()
+        self.say("hello", v=2, torch=be.version, name=name, mem=memory)
+
+    def handle(self, m: dict) -> None:
+        """One command. What is refused changes nothing."""
+        try:
+            command = self.commands.get(m.get("c") if isinstance(m.get("c"), str) else "")
+            if command is None:
+                raise Refusal("c: one of ping, prep, go, sweep, open, quit")
+            command(m)
+        except Refusal as refusal:
+            self.say("error", m=str(refusal))
+
+    def at(self, *stages: str) -> None:
+        if self.stage not in stages:
+            raise Refusal("out of order: prep comes first, then go, then sweep, each once; open after go, of what is there")
+
+    def prep(self, m: dict) -> None:
+        wanted = sizes(m)
+        self.stage = "new"
+        try:
+            engine = self.prover.prepare(*wanted, lambda e, why: self.say("warn", e=e, m=why))
+        except (MemoryError, RuntimeError) as problem:  # torch's own out-of-memory is a RuntimeError
+            self.prover.drop()
+            raise Refusal(f"prep failed: {first_line(problem)}") from problem
+        self.stage = "ready"
+        self.say("ready", engine=engine)
+
+    def go(self, m: dict) -> None:
+        self.at("ready")
+        seed = hexadecimal(m, "seed", 32)
+        self.say("tip", root=self.prover.chain(seed, self.prover.K).hex())
+        self.stage = "chained"
+        self.say("roots", d=b64(self.prover.roots()))
+
+    def sweep(self, m: dict) -> None:
+        self.at("chained")
+        nonce, lanes = hexadecimal(m, "nonce", 32), integer(m, "lanes", 1, MAX_LANES)
+        r, Q = integer(m, "r", 1, min(MAX_R, self.prover.K)), integer(m, "Q", 1, MAX_Q)
+        self.say("swp", d=b64(b"".join(self.prover.sweep(nonce, lanes, r, Q))))
+        self.say("swr", root=self.prover.sweep_root().hex())
+        self.stage = "swept"
+
+    def open(self, m: dict) -> None:
+        self.at("chained", "swept")
+        p = self.prover
+        rows = pairs(m, "rows", 1, p.K, p.n)
+        us = pairs(m, "u", 0, p.Q, p.lanes) if self.stage == "swept" else pairs(m, "u", 0, -1, 1)
+        for k, (t, i) in enumerate(rows):
+            self.say("o", k=k, d=b64(p.open_row(t, i)))
+        for k, (q, lane) in enumerate(us, len(rows)):
+            self.say("o", k=k, d=b64(p.open_sweep(q, lane)))
+        self.say("done")
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Known answers (seed 00..1f, nonce 20..3f, GPU 0), from facts of the protocol; test/vectors/pog.json has more.
+
+SEED, NONCE = bytes(range(32)), bytes(range(32, 64))
+WORDS = {
+    "W": (2182555568, 1662691776, 3427472662, 1129547366),
+    "S": (418966019, 2844580990, 4269788903, 1125743252),
+    "X": (1208008217, 3125185484, 3158704942, 739149759),
+    "U": (3830356452, 877755675, 1452129438, 3314102946),
+}
+FAR_WORD = (1 << 26) - 1, 3899220682  # of W
+GPU_SEED = "bee84d92703259fcd554f1095daadca53e53f9f94e603dda64508016ba58ee8f"
+W_ROW = (48, -40, 88, 106, 8, 47, -51, -117)  # n=64, row 1
+CHAINS = (  # n K w f, lanes r Q; S_1[0, 0..7]; roots of S_1 and S_K; SHA-256 of S_K and of U_Q
+    ((64, 4, 4, 4), (8, 2, 6), (113, 39, -80, -124, 117, 2, -38, 112),
+     "44142355e70aba1239692fa176c46d16245f019562bde99301c2f60dd6c8fa21", "25c41ad056c4159cd1ba374c94b13c3b9d601516a8a692d672e06f810a12cd42",
+     "5012e134de5482b860c36423aa30ce265991cdedfa8cb1e9806a69a4f415964f", "62da8dee90abf924dea8957e29d489bc8874c9779c6462487cc0457c6c2d98ae"),
+    ((256, 8, 16, 4), (8, 4, 6), (71, -2, -20, 45, -57, 9, 55, 115),
+     "7cf0697e64a4b1f540c602301f724e5cc1da4ce4cd4ddddf2dde7f6f2c975d00", "91cd4ecf6e2d8f86df582ed49661d91891be9a40168051468a25ffac55d021f8",
+     "db5e9f5d288deb73f4bce121173daf1f1b0b73b7aaa87d077e96cbb55802a35f", "1d9c64538d79c217833df460e2e3991013e3e7e11b72f130adba4b2128e5777e"),
+    ((1024, 4, 64, 4), (8, 4, 4), (104, -70, 96, 102, 54, -31, 11, -118),
+     "e6d24584d08fd097422930c30d3c9b49c031763cf13f897912f5d42dfd856392", "a62be8cb75f73262a957d4ff0f184fc293e0a98cd3146670b52ac5d1043c456a",
+     "72ee184002937270704a9c99f75e4cf9250e6e0e89c28d100a45bcb0d3d25eb0", "db9a070205686a3c253658ab267718535762802a11aa5b35bb5c248d2f343f45"),
+)  # fmt: skip
+
+
+def int8s(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"{len(data)}b", data)
+
+
+def wrong_words(be) -> list[str]:
+    """What of the PRF is not as it should be on this backend."""
+    p, wrong = Prover(be, 0), []
+    for tag, words in WORDS.items():
+        if struct.unpack("<4I", be.bytes(be.words(key(tag, SEED), 0, 4))) != words:
+            wrong.append(f"words of {tag}")
+    if struct.unpack("<I", be.bytes(be.words(key("W", SEED), FAR_WORD[0], 1))) != FAR_WORD[1:]:
+        wrong.append("a far word of W")
+    if gpu_seed(SEED, 0).hex() != GPU_SEED or int8s(be.bytes(p.matrix(key("W", gpu_seed(SEED, 0)), 1, 1, 64)))[:8] != W_ROW:
+        wrong.append("row 1 of W")
+    return wrong
+
+
+def wrong_chain(p: Prover, engine: str, case: tuple) -> list[str]:
+    """What of one known chain is not as it should be; raises what the engine raises when it is not there at all."""
+    (n, K, w, f), (lanes, r, Q), first, root, tip, last, swept = case
+    p.prepare(n, K, w, f, engine, lambda _, why: None)
+    got = {"tip": p.chain(SEED, K).hex() == tip, "S_1": int8s(p.be.bytes(p.S[1][0]))[:8] == first}
+    roots = p.roots()
+    got["root_1"] = roots[:32].hex() == root
+    got["S_K"] = sha(p.be.bytes(p.S[K])).hex() == last
+    p.sweep(NONCE, lanes, r, Q)
+    got["U_Q"] = sha(p.be.bytes(p.H[Q])).hex() == swept
+    top, opened, u = p.sweep_root(), p.open_row(K, n - 1), p.open_sweep(Q, lanes - 1)
+    at = n + 4 * w * f
+    got["a row's path"] = climb(sha(b"\0", opened[at : at + 4 * w]), n // f - 1, opened[at + 4 * w :]) == roots[-32:]
+    got["a sweep row's path"] = climb(sha(b"\0", u[:n]), Q * lanes + lanes - 1, u[n:]) == top
+    return [f"{what} at n={n}" for what, right in got.items() if not right]
+
+
+def selftest(be, engine: str) -> dict:
+    start = time.perf_counter()
+    wrong = wrong_words(be)
+    try:
+        for case in CHAINS:
+            wrong += wrong_chain(Prover(be, 0), engine, case)
+    except Inexact as problem:
+        wrong.append(str(problem))
+    except Refusal as refusal:
+        if not wrong:
+            return {"missing": str(refusal)}
+    return {"ok": not wrong, "wrong": wrong, "ms": round((time.perf_counter() - start) * 1000)}
+
+
+def run_selftest(g: int, device: str, say) -> int:
+    """Known answers on every engine; a device without a single engine fails too."""
+    found, engines = backends(device), {}
+    for be in found:
+        for engine in be.engines:
+            engines[f"{be.name} {engine}"] = selftest(be, engine)
+    ran = [result for result in engines.values() if "ok" in result]
+    ok = bool(ran) and all(result["ok"] for result in ran)
+    say({"t": "selftest", "g": g, "ok": ok, "device": [[be.device, be.version, *be.about()] for be in found], "engines": engines})
+    return 0 if ok else 1
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Figures for people, to calibrate thresholds by: what the card gives bare, and what the proof makes of it.
+
+
+def seconds(be, act, times: int = 3) -> float:
+    """The shortest of some runs."""
+    act()
+    best = math.inf
+    for _ in range(times):
+        be.sync()
+        start = time.perf_counter()
+        act()
+        be.sync()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def short(figure: float) -> float:
+    return float(f"{figure:.4g}")
+
+
+def tried(act) -> object:
+    """The figure, or why there is none: one that fails keeps no other away."""
+    try:
+        return act()
+    except Exception as problem:
+        return f"failed: {first_line(problem)}"
+
+
+def bench_gemm(p: Prover, engine: str) -> float:
+    """TOPS of the bare product of one piece by a whole state."""
+    a, b = (p.be.operand(engine, p.matrix(key(tag, SEED), 0, rows, p.n)) for tag, rows in (("W", p.step), ("S", p.n)))
+    return short(2 * p.step * p.n**2 / seconds(p.be, lambda: p.be.product(engine, a, b)) / 1e12)
+
+
+def bench_bytes(p: Prover) -> dict:
+    """Milliseconds to take byte 1 of one piece, two ways, and GB/s of a bare copy (read and written)."""
+    be, n = p.be, p.n
+    c = be.words(key("W", SEED), 0, p.step * n).view(be.int32).reshape(p.step, n)
+    target, whole, other = be.empty(p.step, n), be.empty(4 * n, n), be.empty(4 * n, n)
+
+    def strided() -> None:
+        target[:] = p.byte1(c)
+
+    def shifted() -> None:
+        target[:] = be.shift1(c)
+
+    def copied() -> None:
+        other[:] = whole
+
+    whole[:] = 1
+    ways = {"strided_ms": strided, "shifted_ms": shifted}
+    return {**{name: short(1000 * seconds(be, act)) for name, act in ways.items()}, "copy_gbs": short(2 * 4 * n * n / seconds(be, copied) / GB)}
+
+
+def bench_laps(p: Prover) -> list[float]:
+    """TOPS of three chains one after another: what heat does."""
+    laps = []
+    for _ in range(3):
+        p.be.sync()
+        start = time.perf_counter()
+        p.chain(SEED, p.K)
+        laps.append(short(2 * p.n**3 * p.K / (time.perf_counter() - start) / 1e12))
+    return laps
+
+
+def bench_sweep(p: Prover) -> dict:
+    """GB/s of the sweep by lanes and states a step."""
+    rates = {}
+    for lanes in (8, 32):
+        for r in (1, 2, 4, 8):
+            if r <= p.K:
+                Q = max(4, 4 * p.K // r)
+                rates[f"lanes={lanes} r={r}"] = tried(lambda: short(Q * r * p.n**2 / seconds(p.be, lambda: p.sweep(NONCE, lanes, r, Q), 1) / GB))
+    return rates
+
+
+def bench_power(p: Prover, engine: str, length: float) -> list[float]:
+    """TOPS in the first and in the last tenth of some seconds of work: what the power limit does."""
+    a, b = (p.be.operand(engine, p.matrix(key(tag, SEED), 0, rows, p.n)) for tag, rows in (("W", p.step), ("S", p.n)))
+    start, laps = time.perf_counter(), []
+    while time.perf_counter() - start < length or len(laps) < 10:
+        before = time.perf_counter()
+        p.be.product(engine, a, b)
+        p.be.sync()
+        laps.append(2 * p.step * p.n**2 / (time.perf_counter() - before) / 1e12)
+    tenth = max(1, len(laps) // 10)
+    return [short(sum(part) / tenth) for part in (laps[:tenth], laps[-tenth:])]
+
+
+def run_bench(g: int, device: str, say, n: int | None, K: int | None) -> int:
+    be = backend(device)
+    gpu = be.device == "cuda"
+    n = n or (16384 if gpu else 512)
+    K = K or (max(4, min(MAX_K, 4 * int(0.98 * (be.free() - 2.3 * GB) / n**2 / 4))) if gpu else 8)
+    p, warned = Prover(be, g), {}
+    w, f = max(1, min(256, n // 32)), 8
+    engine = p.prepare(n, K, w, f, "auto", lambda e, why: warned.update({e: why}))
+    name, memory = be.about()
+    laps = tried(lambda: bench_laps(p))
+    p.be.sync()
+    start = time.perf_counter()
+    p.roots()
+    roots_ms = short(1000 * (time.perf_counter() - start) / K)
+    sweep, peak = tried(lambda: bench_sweep(p)), be.peak()
+    p.drop()
+    figures = {"chain_tops": laps, "roots_ms_per_state": roots_ms, "sweep_gbs": sweep, "peak_bytes": peak}
+    figures["gemm_tops"] = {e: tried(lambda: bench_gemm(p, e)) for e in be.engines}
+    figures["byte1"] = tried(lambda: bench_bytes(p))
+    figures["power_tops"] = tried(lambda: bench_power(p, engine, 8.0 if gpu else 0.5))
+    say({"t": "bench", "g": g, "name": name, "mem": memory, "by": be.version, "n": n, "K": K, "w": w, "engine": engine, "warned": warned, **figures})
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The process of one GPU.
+
+
+def work(options: argparse.Namespace) -> int:
+    """One GPU's part of a mode. Its exit code: 0 done, 1 not."""
+    end_with_parent(options.parent)
+    lines = os.dup(1)
+    os.dup2(2, 1)  # what a library prints is no line of the protocol
+    g = options.worker
+
+    def say(message: dict) -> None:
+        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        while data:
+            data = data[os.write(lines, data) :]
+
+    try:
+        if options.mode == "selftest":
+            return run_selftest(g, options.device, say)
+        if options.mode == "bench":
+            return run_bench(g, options.device, say, options.n, options.K)
+        session = Session(Prover(backend(options.device), g), say)
+        session.hello()
+        if options.mode == "serve":
+            for line in sys.stdin.buffer:
+                session.handle(json.loads(line))
+        return 0
+    except BrokenPipeError:
+        return 1
+    except Exception as problem:  # a card that fell off its bus, say: said in a line, the rest on stderr
+        traceback.print_exc()
+        say({"t": "error", "g": g, "m": f"{type(problem).__name__}: {first_line(problem)}"})
+        return 1
+
+
+def end_with_parent(parent: int) -> None:
+    """Asks the kernel to kill this process when its parent is gone, however it went. Ctrl-C is the parent's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+    except (OSError, AttributeError):
+        pass  # not Linux: then the closed stdin ends it
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The parent: starts one process per GPU, carries lines, ends all of them.
+
+HOLD = 1 << 20  # bytes of answers kept for a slow reader; then the GPUs wait
+MAX_WAITING = 4 * MAX_LINE  # bytes of commands kept for a busy GPU
+
+
+class Child:
+    """The process of GPU g, the commands that wait for it and the part of a line it has said."""
+
+    def __init__(self, g: int, options: argparse.Namespace, env: dict[str, str]) -> None:
+        self.g, self.waiting, self.said = g, bytearray(), bytearray()
+        command = [sys.executable, os.path.abspath(__file__), options.mode, "--worker", str(g), "--parent", str(os.getpid()), "--device", options.device]
+        command += [word for name in ("n", "K") if getattr(options, name) for word in (f"--{name}", str(getattr(options, name)))]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, bufsize=0)
+        self.stdin, self.stdout = self.process.stdin.fileno(), self.process.stdout.fileno()
+        os.set_blocking(self.stdin, False)
+        self.alive = True
+
+    def ask(self, line: bytes) -> None:
+        self.waiting += line + b"\n"
+
+    def write(self) -> None:
+        try:
+            del self.waiting[: os.write(self.stdin, self.waiting)]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:  # it ended: its closed stdout tells
+            self.waiting.clear()
+
+    def read(self) -> bytes:
+        """Whole lines it has said; b"" while there is none. Sets alive to False at its end."""
+        data = os.read(self.stdout, 1 << 16)
+        self.alive = data != b""
+        self.said += data
+        end = self.said.rfind(b"\n") + 1
+        lines = bytes(self.said[:end])
+        del self.said[:end]
+        return lines
+
+
+class Parent:
+    """Carries lines between stdin, stdout and the children until all is done or anything is closed."""
+
+    def __init__(self, children: list[Child], interactive: bool) -> None:
+        self.children, self.interactive = children, interactive
+        self.line, self.out, self.ending, self.code = bytearray(), bytearray(), False, 0
+
+    def say(self, **message) -> None:
+        self.out += json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+    def run(self) -> int:
+        while True:
+            living = [child for child in self.children if child.alive]
+            if not self.out and (self.ending or not living):
+                return self.code
+            ready = self.wait(living)
+            if 1 in ready and ready[1] & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
+                return 1  # nobody reads any more
+            if 1 in ready and self.out:
+                del self.out[: os.write(1, self.out[:4096])]  # as much as a pipe that can be written to takes without blocking
+            for child in living:
+                if child.stdin in ready:
+                    child.write()
+                if child.stdout in ready and not self.ending:
+                    self.hear(child)
+            if 0 in ready and not self.take():
+                return self.code
+
+    def wait(self, living: list[Child]) -> dict[int, int]:
+        """Which files are ready, and for what."""
+        poll = select.poll()
+        poll.register(1, select.POLLOUT if self.out else 0)  # 0: tells errors alone
+        if self.interactive and not self.ending:
+            poll.register(0, select.POLLIN)
+        for child in living:
+            if len(self.out) < HOLD:
+                poll.register(child.stdout, select.POLLIN)
+            if child.waiting:
+                poll.register(child.stdin, select.POLLOUT)
+        return dict(poll.poll())
+
+    def hear(self, child: Child) -> None:
+        self.out += child.read()
+        if child.alive:
+            return
+        code = child.process.wait()
+        self.code = self.code or (1 if code else 0)
+        if self.interactive or code < 0:
+            self.say(t="error", g=child.g, m=f"the process of GPU {child.g} ended ({f'signal {-code}' if code < 0 else f'code {code}'})")
+            self.code = 1
+
+    def take(self) -> bool:
+        """Reads commands. @return False when there is nobody any more to read from"""
+        data = os.read(0, 1 << 16)
+        self.line += data
+        while not self.ending and b"\n" in self.line:
+            end = self.line.index(b"\n")
+            line = bytes(self.line[:end])
+            del self.line[: end + 1]
+            self.command(line)
+        if len(self.line) > MAX_LINE:
+            self.fail(f"a line of more than {MAX_LINE} bytes")
+        return data != b""
+
+    def fail(self, why: str) -> None:
+        """Says why and ends: what follows would not be understood."""
+        self.say(t="error", m=why)
+        self.line.clear()
+        self.ending, self.code = True, 1
+
+    def command(self, line: bytes) -> None:
+        """Answers a ping, and hands anything else to the GPU it names, or to all: at the same moment, as the barrier wants it."""
+        if len(line) > MAX_LINE:
+            return self.fail(f"a line of more than {MAX_LINE} bytes")
+        try:
+            m = parse(line)
+            if m.get("c") == "quit":
+                self.ending = True
+            elif m.get("c") == "ping":
+                self.say(t="pong", n=hexadecimal(m, "n", 8).hex())
+            else:
+                self.hand_on(m, line)
+        except Refusal as refusal:
+            self.say(t="error", m=str(refusal))
+
+    def hand_on(self, m: dict, line: bytes) -> None:
+        asked = self.children[integer(m, "g", 0, len(self.children) - 1) :][:1] if "g" in m else self.children
+        for child in asked:
+            if child.alive:
+                child.ask(line)
+            else:
+                self.say(t="error", g=child.g, m=f"the process of GPU {child.g} is gone")
+        if any(len(child.waiting) > MAX_WAITING for child in asked):
+            self.fail("too many commands wait for an answer")
+
+
+def parse(line: bytes) -> dict:
+    """One command. NaN and the like are no JSON."""
+
+    def no(text: str):
+        raise ValueError(text)
+
+    try:
+        m = json.loads(line, parse_constant=no)
+    except (ValueError, RecursionError) as problem:
+        raise Refusal("not a line of JSON") from problem
+    if not isinstance(m, dict):
+        raise Refusal("not a JSON object")
+    return m
+
+
+def visible_gpus() -> list[str]:
+    """Names of the GPUs a process here may use, as CUDA_VISIBLE_DEVICES takes them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name.strip() for name in named.split(",") if name.strip() not in ("", "-1")]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=True).stdout
+        count = sum(line.startswith("GPU ") for line in listed.splitlines())
+    except (OSError, subprocess.SubprocessError):
+        count = sum(bool(re.fullmatch(r"nvidia\d+", name)) for name in os.listdir("/dev"))
+    return [str(i) for i in range(count)]
+
+
+def environment(scratch: str | None) -> dict[str, str]:
+    """What the children get: all that writes files does so in the scratch folder, or not at all."""
+    env = {**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_MODULE_LOADING": "LAZY", "PYTHONDONTWRITEBYTECODE": "1"}
+    if scratch is None:
+        return {**env, "CUDA_CACHE_DISABLE": "1"}
+    places = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "CUDA_CACHE_PATH", "TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+    return {**env, **dict.fromkeys(places, scratch)}
+
+
+def supervise(options: argparse.Namespace) -> int:
+    """All of a mode: starts the children, carries lines, and leaves nothing behind."""
+    gpus = [] if options.device == "cpu" else visible_gpus()
+    if options.device == "auto" and gpus:
+        options.device = "cuda"
+    count = options.gpus or len(gpus) or 1
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    children: list[Child] = []
+    scratch = None
+    try:
+        scratch = scratch_folder()
+        env = environment(scratch)
+        for g in range(count):  # a GPU that is not there gets a name that is none: its process says so
+            mine = {**env, "CUDA_VISIBLE_DEVICES": gpus[g] if g < len(gpus) else ""}
+            children.append(Child(g, options, mine))
+        return Parent(children, options.mode == "serve").run()
+    except BrokenPipeError:
+        return 1
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        for child in children:
+            child.process.kill()
+        for child in children:
+            child.process.wait()
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def scratch_folder() -> str | None:
+    try:
+        return tempfile.mkdtemp(prefix="proof-")
+    except OSError:
+        return None  # nowhere to write: then nothing is written
+
+
+def count_of(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 64:
+        raise argparse.ArgumentTypeError("1 to 64")
+    return value
+
+
+def main() -> int:
+    modes = ("info", "serve", "selftest", "bench")
+    parser = argparse.ArgumentParser(description="Proof of GPU: the part that runs on the host.")
+    parser.add_argument("mode", nargs="?", choices=modes)
+    parser.add_argument("--mode", dest="named", choices=modes, help="the same")
+    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
+    parser.add_argument("--gpus", type=count_of, help="how many; all there are, if not said")
+    parser.add_argument("--n", type=int, help="bench: rows of the matrices, a power of two")
+    parser.add_argument("--K", type=int, help="bench: states to keep")
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.mode = options.mode or options.named
+    if options.mode is None:
+        parser.error("say a mode: " + ", ".join(modes))
+    return supervise(options) if options.worker is None else work(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
