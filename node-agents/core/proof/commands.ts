@@ -1,0 +1,39 @@
+import type { OpenRequest } from './request.ts'
+import type { Sizes } from './sizes.ts'
+
+/** What a validator tells the script, in this order; all GPUs of the machine get the same, but for what they open. */
+export type Command =
+  | { c: 'ping'; /** 8 bytes. */ nonce: Uint8Array }
+  | { c: 'prep'; sizes: Sizes }
+  | { c: 'go'; seed: Uint8Array }
+  | { c: 'sweep'; nonce: Uint8Array; sizes: Sizes }
+  | { c: 'open'; gpu: number; request: OpenRequest }
+  | { c: 'quit' }
+
+/** A command as the line that is sent, with its end. */
+export function commandLine(command: Command): string {
+  return `${JSON.stringify(body(command))}\n`
+}
+
+function body(command: Command): Record<string, unknown> {
+  switch (command.c) {
+    case 'ping':
+      return { c: 'ping', n: hex(command.nonce) }
+    case 'prep': {
+      const { n, K, w, f } = command.sizes
+      return { c: 'prep', n, K, w, f, engine: 'auto' }
+    }
+    case 'go':
+      return { c: 'go', seed: hex(command.seed) }
+    case 'sweep': {
+      const { lanes, r, Q } = command.sizes
+      return { c: 'sweep', nonce: hex(command.nonce), lanes, r, Q }
+    }
+    case 'open':
+      return { c: 'open', g: command.gpu, ...command.request }
+    case 'quit':
+      return { c: 'quit' }
+  }
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

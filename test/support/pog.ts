@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs'
+import { byte1, dot } from '../../node-agents/core/proof/chain.ts'
+import type { Challenge } from '../../node-agents/core/proof/gpu.ts'
+import { leafHash, nodeHash } from '../../node-agents/core/proof/merkle.ts'
+import { gseed, key, prfRow, type Tag, word } from '../../node-agents/core/proof/prf.ts'
+import type { Random } from '../../node-agents/core/proof/random.ts'
+import type { OpenRequest } from '../../node-agents/core/proof/request.ts'
+import type { Sizes } from '../../node-agents/core/proof/sizes.ts'
+import { statesOfStep, sweepByte } from '../../node-agents/core/proof/sweep.ts'
+import type { Transcript } from '../../node-agents/core/proof/transcript.ts'
+
+type Chain = Sizes & {
+  seed: string
+  nonce: string
+  gpu: number
+  first: number[]
+  roots: string[]
+  tip: string
+  last: string
+  swept: string
+  swp: string[]
+  swr: string
+}
+type Vectors = {
+  seed: string
+  words: { tag: Tag; index: number; word: number }[]
+  gseeds: { gpu: number; gseed: string }[]
+  rows: { tag: Tag; gpu: number; n: number; row: number; first: number[]; sha256: string }[]
+  chains: Chain[]
+}
+
+/** Made by test/vectors/pog.py. */
+export const VECTORS = JSON.parse(readFileSync(new URL('../vectors/pog.json', import.meta.url), 'utf8')) as Vectors
+
+/** A slow GPU: makes all states of a proof as the protocol says, row by row, and opens them. For small sizes. */
+
+export type Matrix = Int8Array[]
+
+/** What a dishonest one does instead. Each gets the matrix before, and a way to the right next one. */
+export type Cheat = {
+  /** What its chain starts from and hangs on, instead of the challenge. */
+  challenge?: Partial<Challenge>
+  gpu?: number
+  /** S_{t+1}. */
+  round?: (t: number, before: Matrix, right: () => Matrix) => Matrix
+  /** U_0. */
+  start?: (right: Matrix) => Matrix
+  /** U_{q+1}. */
+  step?: (q: number, before: Matrix, right: () => Matrix) => Matrix
+}
+
+type Tree = { /** Bytes of each leaf. */ leaves: Uint8Array[]; /** Hashes, leaves first. */ levels: Buffer[][] }
+
+export class SlowGpu {
+  readonly sizes: Sizes
+  /** S_0 … S_K. */
+  readonly states: Matrix[]
+  /** U_0 … U_Q. */
+  readonly u: Matrix[]
+  readonly transcript: Transcript
+  readonly #digests: Matrix
+  readonly #sweepTree: Tree
+  readonly #trees = new Map<number, Tree & { groups: Buffer[] }>()
+
+  constructor(challenge: Challenge, gpu: number, cheat: Cheat = {}) {
+    const { seed, nonce, sizes } = { ...challenge, ...cheat.challenge }
+    const own = gseed(seed, cheat.gpu ?? gpu)
+    this.sizes = sizes
+    this.#digests = matrix('X', seed, sizes.w, sizes.n)
+    this.states = chain(matrix('W', own, sizes.n, sizes.n), matrix('S', own, sizes.n, sizes.n), sizes, cheat)
+    this.u = this.#sweep(matrix('U', gseed(nonce, cheat.gpu ?? gpu), sizes.lanes, sizes.n), cheat)
+    this.#sweepTree = tree(this.u.flat().map(bytesOf))
+    const roots = Array.from({ length: sizes.K }, (_, t) => rootOf(this.#tree(t + 1)))
+    this.transcript = {
+      tip: roots.at(-1) ?? Buffer.alloc(0),
+      roots: Buffer.concat(roots),
+      swp: Buffer.concat((this.u.at(-1) ?? []).map((row) => leafHash(bytesOf(row)))),
+      swr: rootOf(this.#sweepTree),
+    }
+  }
+
+  /** All openings, in the order of the request. */
+  open({ rows, u }: OpenRequest): Buffer[] {
+    return [...rows.map(([t, i]) => this.openRow(t, i)), ...u.map(([q, l]) => this.openLane(q, l))]
+  }
+
+  openRow(t: number, i: number): Buffer {
+    const { groups, leaves, levels } = this.#tree(t)
+    const j = Math.floor(i / this.sizes.f)
+    return Buffer.concat([bytesOf(at(at(this.states, t), i)), at(groups, j), at(leaves, j), path(levels, j)])
+  }
+
+  openLane(q: number, lane: number): Buffer {
+    const { leaves, levels } = this.#sweepTree
+    const index = q * this.sizes.lanes + lane
+    return Buffer.concat([at(leaves, index), path(levels, index)])
+  }
+
+  #tree(t: number): Tree & { groups: Buffer[] } {
+    const known = this.#trees.get(t)
+    if (known) return known
+    const { n, f } = this.sizes
+    const digests = at(this.states, t).map((row) => digest(row, this.#digests))
+    const groups = Array.from({ length: n / f }, (_, j) => Buffer.concat(digests.slice(j * f, (j + 1) * f)))
+    const made = { groups, ...tree(groups.map((group) => digest(new Int8Array(group), this.#digests))) }
+    this.#trees.set(t, made)
+    return made
+  }
+
+  #sweep(start: Matrix, { start: other, step }: Cheat): Matrix[] {
+    const u = [other ? other(start) : start]
+    for (let q = 0; q < this.sizes.Q; q++) {
+      const before = at(u, q)
+      const states = statesOfStep(q, this.sizes).map((t) => at(this.states, t))
+      const next = (row: Int8Array) =>
+        Int8Array.from(row, (_, i) =>
+          sweepByte(
+            row,
+            states.map((s) => at(s, i)),
+          ),
+        )
+      const right = () => before.map(next)
+      u.push(step ? step(q, before, right) : right())
+    }
+    return u
+  }
+}
+
+function chain(weights: Matrix, first: Matrix, { K }: Sizes, { round }: Cheat): Matrix[] {
+  const states = [first]
+  for (let t = 0; t < K; t++) {
+    const before = at(states, t)
+    const right = () => weights.map((w) => Int8Array.from(w, (_, i) => byte1(dot(w, at(before, i)))))
+    states.push(round ? round(t, before, right) : right())
+  }
+  return states
+}
+
+/** Rows out of the pseudo-random matrix of a seed. */
+export function matrix(tag: Tag, seed: Uint8Array, rows: number, columns: number): Matrix {
+  const of = key(tag, seed)
+  return Array.from({ length: rows }, (_, r) => prfRow(of, r, new Int8Array(columns)))
+}
+
+/** The same matrix with its rows moved on by one: what one who saves the work may have at hand. */
+export const rolled = (m: Matrix): Matrix => m.map((_, i) => at(m, (i + 1) % m.length))
+
+export const bytesOf = (row: Int8Array): Buffer => Buffer.from(row.buffer, row.byteOffset, row.length)
+
+/** row·Xᵀ over the columns that the row has: w int32, little-endian. */
+export function digest(row: Int8Array, x: Matrix): Buffer {
+  return Buffer.from(Int32Array.from(x, (of) => dot(row, of)).buffer)
+}
+
+function tree(leaves: Uint8Array[]): Tree {
+  let level = leaves.map(leafHash)
+  while (!Number.isInteger(Math.log2(level.length))) level.push(Buffer.alloc(32))
+  const levels = [level]
+  while (level.length > 1) {
+    level = level.flatMap((hash, i) => (i % 2 === 0 ? [nodeHash(hash, at(level, i + 1))] : []))
+    levels.push(level)
+  }
+  return { leaves, levels }
+}
+
+const rootOf = ({ levels }: Tree): Buffer => at(at(levels, levels.length - 1), 0)
+
+function path(levels: Buffer[][], index: number): Buffer {
+  return Buffer.concat(levels.slice(0, -1).map((level, height) => at(level, Math.floor(index / 2 ** height) ^ 1)))
+}
+
+/** An element that is there. */
+export function at<T>(list: readonly T[], index: number): T {
+  const found = list[index]
+  if (found === undefined) throw new Error(`nothing at ${index} of ${list.length}`)
+  return found
+}
+
+/** Numbers that are the same in every run. */
+export function fixedRandom(seed: number): Random {
+  const of = key('U', Buffer.from(`random ${seed}`))
+  let next = 0
+  const bytes = (length: number) => Buffer.from(Array.from({ length }, () => word(of, next++) & 255))
+  return { bytes, below: (limit) => Math.floor((word(of, next++) / 2 ** 32) * limit) }
+}
