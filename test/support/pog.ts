@@ -70,12 +70,12 @@ export class SlowGpu {
     this.states = chain(matrix('W', own, sizes.n, sizes.n), matrix('S', own, sizes.n, sizes.n), sizes, cheat)
     this.u = this.#sweep(matrix('U', gseed(nonce, cheat.gpu ?? gpu), sizes.lanes, sizes.n), cheat)
     this.#sweepTree = tree(this.u.flat().map(bytesOf))
-    const roots = Array.from({ length: sizes.K }, (_, t) => rootOf(this.#tree(t + 1)))
+    const roots = Array.from({ length: sizes.K }, (_, t) => rootOf(this.#tree(t + 1).levels))
     this.transcript = {
       tip: roots.at(-1) ?? Buffer.alloc(0),
       roots: Buffer.concat(roots),
       swp: Buffer.concat((this.u.at(-1) ?? []).map((row) => leafHash(bytesOf(row)))),
-      swr: rootOf(this.#sweepTree),
+      swr: rootOf(this.#sweepTree.levels),
     }
   }
 
@@ -153,19 +153,25 @@ export function digest(row: Int8Array, x: Matrix): Buffer {
 }
 
 function tree(leaves: Uint8Array[]): Tree {
-  let level = leaves.map(leafHash)
+  return { leaves, levels: grow(leaves.map(leafHash)) }
+}
+
+/** All levels of a tree over hashes, filled up with zeros to a power of two: the root stands alone in the last. */
+export function grow(hashes: Buffer[]): Buffer[][] {
+  let level = hashes
   while (!Number.isInteger(Math.log2(level.length))) level.push(Buffer.alloc(32))
   const levels = [level]
   while (level.length > 1) {
     level = level.flatMap((hash, i) => (i % 2 === 0 ? [nodeHash(hash, at(level, i + 1))] : []))
     levels.push(level)
   }
-  return { leaves, levels }
+  return levels
 }
 
-const rootOf = ({ levels }: Tree): Buffer => at(at(levels, levels.length - 1), 0)
+export const rootOf = (levels: Buffer[][]): Buffer => at(at(levels, levels.length - 1), 0)
 
-function path(levels: Buffer[][], index: number): Buffer {
+/** The siblings of a leaf, from the bottom up. */
+export function path(levels: Buffer[][], index: number): Buffer {
   return Buffer.concat(levels.slice(0, -1).map((level, height) => at(level, Math.floor(index / 2 ** height) ^ 1)))
 }
 
