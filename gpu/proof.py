@@ -151,7 +151,7 @@ class Numpy:
     def product(self, engine: str, a, b):
         if engine == "i8":
             return a.astype(self.np.int32) @ b.astype(self.np.int32).T
-        return (a @ b.T).astype(self.np.int32)
+        return (a @ self.np.ascontiguousarray(b.T)).astype(self.np.int32)  # plain BLAS takes rows twice as fast
 
     def exact(self, c, a, b) -> bool:
         """Is c the product of these int8 blocks, by plain whole numbers?"""
@@ -356,7 +356,7 @@ class Prover:
         """Bytes at the peak of the chain: all states, W and S_t as the engine takes them, and one piece of C on its way."""
         size, n, step = WIDTH[engine], self.n, self.step
         operands = n * n * (1 if size == 1 else 2 * size)
-        return (self.K + 1) * n * n + operands + step * n * 16 + 16 * n * self.w
+        return (self.K + 1) * n * n + operands + 10 * step * n + 16 * n * self.w
 
     def prepare(self, n: int, K: int, w: int, f: int, engine: str, warn) -> str:
         """Takes the memory of K+1 states, chooses the fastest engine that is exact here, and runs everything once.
@@ -403,20 +403,22 @@ class Prover:
         """Seconds of one piece of a round. Before that, a block of the product at its real size is compared with whole numbers."""
         if name not in self.be.engines:
             raise Refusal("not on this device")
-        self.check_memory(self.need(name) - (self.K + 1) * self.n * self.n)
+        beside, free = self.need(name) - (self.K + 1) * self.n**2, self.be.free()
+        if beside > free:
+            raise Refusal(f"not enough memory: it needs {beside / GB:.2f} GB beside the states, {free / GB:.2f} GB are free")
         rows, state = self.matrix(key("W", b"warm"), 0, self.step, self.n), self.S[0]
-        part, seconds = self.be.operand(name, rows), []
+        part, times = self.be.operand(name, rows), []
         c = self.be.product(name, part, self.be.operand(name, state))
         if not all(self.be.exact(c[at, at], rows[at], state[at]) for at in (slice(0, 32), slice(self.step - 32, self.step))):
             raise Inexact("its results are not exact")
         whole = self.be.operand(name, state)
-        for _ in range(3):
+        while len(times) < 3 and sum(times) < 0.5:  # a processor needs no second run
             self.be.sync()
             start = time.perf_counter()
             self.S[1][0 : self.step] = self.byte1(self.be.product(name, part, whole))
             self.be.sync()
-            seconds.append(time.perf_counter() - start)
-        return min(seconds)
+            times.append(time.perf_counter() - start)
+        return min(times)
 
     def warm_up(self) -> None:
         """What is timed later must not load a kernel for the first time."""
@@ -544,6 +546,8 @@ def sizes(m: dict) -> tuple[int, int, int, int, str]:
         raise Refusal("n and f: powers of two")
     if 4 * w * f > n or w * f % 4:
         raise Refusal("w times f: a multiple of 4, and at most n/4")
+    if b64_size(n + 4 * w * f + 4 * w + 32 * 15) > MAX_LINE - 100:
+        raise Refusal(f"n, w and f: an opening has to fit into a line of {MAX_LINE} bytes")
     if engine != "auto" and engine not in ENGINES:
         raise Refusal(f"engine: auto or one of {', '.join(ENGINES)}")
     return n, K, w, f, engine
@@ -609,7 +613,9 @@ class Session:
         self.at("chained", "swept")
         p = self.prover
         rows = pairs(m, "rows", 1, p.K, p.n)
-        us = pairs(m, "u", 0, p.Q, p.lanes) if self.stage == "swept" else pairs(m, "u", 0, -1, 1)
+        if self.stage != "swept" and m.get("u") != []:
+            raise Refusal("u: an empty list before the sweep")
+        us = pairs(m, "u", 0, p.Q, p.lanes) if self.stage == "swept" else []
         for k, (t, i) in enumerate(rows):
             self.say("o", k=k, d=b64(p.open_row(t, i)))
         for k, (q, lane) in enumerate(us, len(rows)):
@@ -621,8 +627,12 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+def b64_size(size: int) -> int:
+    return -(-size // 3) * 4
+
+
 # ---------------------------------------------------------------------------------------------------------------------
-# Known answers (seed 00..1f, nonce 20..3f, GPU 0), from facts of the protocol; test/vectors/pog.json has more.
+# Known answers (seed 00..1f, nonce 20..3f, GPU 0); test/vectors/pog.json has more.
 
 SEED, NONCE = bytes(range(32)), bytes(range(32, 64))
 WORDS = {
@@ -798,13 +808,14 @@ def bench_power(p: Prover, engine: str, length: float) -> list[float]:
 
 
 def run_bench(g: int, device: str, say, n: int | None, K: int | None) -> int:
+    """All figures in one line. Without n and K: the size of a real proof, and all the memory there is."""
     be = backend(device)
     gpu = be.device == "cuda"
     n = n or (16384 if gpu else 512)
     K = K or (max(4, min(MAX_K, 4 * int(0.98 * (be.free() - 2.3 * GB) / n**2 / 4))) if gpu else 8)
     p, warned = Prover(be, g), {}
-    w, f = max(1, min(256, n // 32)), 8
-    engine = p.prepare(n, K, w, f, "auto", lambda e, why: warned.update({e: why}))
+    asked = sizes({"n": n, "K": K, "w": max(1, min(256, n // 32)), "f": 8})
+    engine = p.prepare(*asked, lambda e, why: warned.update({e: why}))
     name, memory = be.about()
     laps = tried(lambda: bench_laps(p))
     p.be.sync()
@@ -817,7 +828,7 @@ def run_bench(g: int, device: str, say, n: int | None, K: int | None) -> int:
     figures["gemm_tops"] = {e: tried(lambda: bench_gemm(p, e)) for e in be.engines}
     figures["byte1"] = tried(lambda: bench_bytes(p))
     figures["power_tops"] = tried(lambda: bench_power(p, engine, 8.0 if gpu else 0.5))
-    say({"t": "bench", "g": g, "name": name, "mem": memory, "by": be.version, "n": n, "K": K, "w": w, "engine": engine, "warned": warned, **figures})
+    say({"t": "bench", "g": g, "name": name, "mem": memory, "by": be.version, "n": n, "K": K, "w": p.w, "engine": engine, "warned": warned, **figures})
     return 0
 
 
@@ -849,6 +860,9 @@ def work(options: argparse.Namespace) -> int:
                 session.handle(json.loads(line))
         return 0
     except BrokenPipeError:
+        return 1
+    except Refusal as refusal:
+        say({"t": "error", "g": g, "m": str(refusal)})
         return 1
     except Exception as problem:  # a card that fell off its bus, say: said in a line, the rest on stderr
         traceback.print_exc()
@@ -941,7 +955,7 @@ class Parent:
         poll = select.poll()
         poll.register(1, select.POLLOUT if self.out else 0)  # 0: tells errors alone
         if self.interactive and not self.ending:
-            poll.register(0, select.POLLIN)
+            poll.register(0, select.POLLIN if len(self.out) < HOLD else 0)
         for child in living:
             if len(self.out) < HOLD:
                 poll.register(child.stdout, select.POLLIN)

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Line, Proof, PROOF, pythonWithNumpy } from '../support/proof.ts'
+
+/** The script that runs on the GPU, on the CPU: known answers over its own pipes. */
+
+const found = await pythonWithNumpy()
+if (!found) console.warn('\n!! NO Python with numpy: the script of the proof of GPU is SKIPPED.\n')
+const python = found ?? ''
+
+type Chain = Record<'gpu' | 'n' | 'K' | 'w' | 'f' | 'lanes' | 'r' | 'Q', number> &
+  Record<'seed' | 'nonce' | 'tip' | 'last' | 'swept' | 'swr', string> & { first: number[]; roots: string[]; swp: string[] }
+const vectors = JSON.parse(await readFile(new URL('../vectors/pog.json', import.meta.url), 'utf8')) as { seed: string; chains: Chain[] }
+
+const started: Proof[] = []
+function start(args: string[], file = PROOF): Proof {
+  const proof = new Proof(python, args, {}, file)
+  started.push(proof)
+  return proof
+}
+afterEach(async () => {
+  for (const proof of started.splice(0)) {
+    proof.child.kill()
+    await proof.ended
+  }
+})
+
+const bytes = ({ d }: Line) => Buffer.from(d ?? '', 'base64')
+const sha = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest()
+
+/** Where a leaf and its path lead. */
+function climb(leaf: Buffer, index: number, path: Buffer): string {
+  let node = sha(Buffer.of(0), leaf)
+  for (let at = 0, i = index; at < path.length; at += 32, i >>= 1) {
+    const beside = path.subarray(at, at + 32)
+    node = i & 1 ? sha(Buffer.of(1), beside, node) : sha(Buffer.of(1), node, beside)
+  }
+  return node.toString('hex')
+}
+
+async function opened(proof: Proof, g: number, rows: number[][], u: number[][]): Promise<Buffer[]> {
+  proof.send({ c: 'open', g, rows, u })
+  const lines: Line[] = []
+  for (let k = 0; k < rows.length + u.length; k++) lines.push(await proof.next('o', g))
+  await proof.next('done', g)
+  expect(lines.map(({ k }) => k)).toEqual(lines.map((_, k) => k))
+  return lines.map(bytes)
+}
+
+/** One whole proof of a GPU, as far as the openings. */
+async function prove(proof: Proof, { gpu: g, seed, nonce, n, K, w, f, lanes, r, Q }: Chain, engine: string) {
+  proof.send({ c: 'prep', g, n, K, w, f, engine }, { c: 'go', g, seed }, { c: 'sweep', g, nonce, lanes, r, Q })
+  return {
+    ready: await proof.next('ready', g),
+    tip: (await proof.next('tip', g)).root,
+    roots: bytes(await proof.next('roots', g)),
+    swp: bytes(await proof.next('swp', g)),
+    swr: (await proof.next('swr', g)).root ?? '',
+  }
+}
+
+describe.skipIf(!found)('known answers', () => {
+  it('are given by five GPUs under one parent, and every opening leads to its root', async () => {
+    const proof = start(['serve', '--device', 'cpu', '--gpus', '5'])
+    for (const chain of vectors.chains.filter(({ n }) => n <= 1024)) {
+      // A larger one takes plain BLAS most of a minute.
+      const { gpu, n, K, w, f, lanes, Q } = chain
+      const { tip, roots, swp, swr } = await prove(proof, chain, 'auto')
+      expect({ tip, swr }).toEqual({ tip: chain.tip, swr: chain.swr })
+      expect(roots.toString('hex')).toBe(chain.roots.join(''))
+      expect(swp.toString('hex')).toBe(chain.swp.join(''))
+
+      const every = n <= 256 ? Array.from({ length: n }, (_, i) => [K, i]) : [[K, n - 1]]
+      const all = await opened(
+        proof,
+        gpu,
+        [[1, 0], ...every],
+        Array.from({ length: lanes }, (_, l) => [Q, l]),
+      )
+      const [first, ...rows] = all.slice(0, 1 + every.length)
+      expect([...new Int8Array(first?.subarray(0, 8) ?? [])]).toEqual(chain.first)
+      for (const [k, row] of rows.entries()) {
+        const group = n + 4 * w * f
+        const leads = climb(row.subarray(group, group + 4 * w), Math.floor((every[k]?.[1] ?? 0) / f), row.subarray(group + 4 * w))
+        expect(leads).toBe(tip)
+      }
+      if (every.length === n) expect(sha(...rows.map((row) => row.subarray(0, n))).toString('hex')).toBe(chain.last)
+      const us = all.slice(1 + every.length)
+      expect(sha(...us.map((row) => row.subarray(0, n))).toString('hex')).toBe(chain.swept)
+      for (const [l, row] of us.entries()) expect(climb(row.subarray(0, n), Q * lanes + l, row.subarray(n))).toBe(swr)
+    }
+    expect(proof.rest.map(({ t }) => t)).toEqual(Array(5).fill('hello'))
+  })
+
+  it.each(['f32', 'f64', 'i8'])('are the same by engine %s', async (engine) => {
+    const proof = start(['serve', '--device', 'cpu'])
+    for (const chain of vectors.chains.filter(({ gpu, n }) => gpu === 0 && n <= 256)) {
+      const { ready, roots, swr } = await prove(proof, chain, engine)
+      expect(ready).toEqual({ t: 'ready', g: 0, engine })
+      expect({ roots: roots.toString('hex'), swr }).toEqual({ roots: chain.roots.join(''), swr: chain.swr })
+    }
+  })
+
+  it('a line without a GPU is for all of them, and a ping is answered once', async () => {
+    const proof = start(['--mode', 'serve', '--device', 'cpu', '--gpus', '2'])
+    proof.send({ c: 'ping', n: '0123456789abcdef' }, { c: 'prep', n: 64, K: 4, w: 4, f: 4, engine: 'auto' }, { c: 'go', seed: vectors.seed })
+    const tips = [await proof.next('tip', 0), await proof.next('tip', 1)]
+    expect(tips[0]?.root).toBe(vectors.chains[0]?.tip)
+    expect(tips[1]?.root).not.toBe(tips[0]?.root)
+    expect(await proof.next('pong')).toEqual({ t: 'pong', n: '0123456789abcdef' })
+    await proof.next('roots', 0)
+    await proof.next('roots', 1)
+    expect(new Set(proof.rest.map(({ t }) => t))).toEqual(new Set(['hello', 'ready']))
+    proof.send({ c: 'quit' })
+    expect(await proof.ended).toMatchObject({ code: 0 })
+  })
+})
+
+describe.skipIf(!found)('by hand', () => {
+  it('info says one line on each GPU', async () => {
+    const proof = start(['info', '--device', 'cpu', '--gpus', '2'])
+    const hello = { t: 'hello', v: 2, torch: expect.any(String), name: 'cpu', mem: 0 }
+    expect(await proof.ended).toMatchObject({ code: 0 })
+    expect(proof.rest.toSorted((a, b) => (a.g ?? 0) - (b.g ?? 0))).toEqual([
+      { ...hello, g: 0 },
+      { ...hello, g: 1 },
+    ])
+  })
+
+  it('a GPU that is not there is said to be missing, in a line', async () => {
+    const proof = start(['info', '--device', 'cuda'])
+    expect(await proof.ended).toMatchObject({ code: 1 })
+    expect(proof.rest).toEqual([{ t: 'error', g: 0, m: 'no torch that finds a GPU' }])
+  })
+
+  it('selftest passes', { timeout: 180_000 }, async () => {
+    const proof = start(['selftest', '--device', 'cpu'])
+    expect(await proof.ended).toMatchObject({ code: 0 })
+    const result = { ok: true, wrong: [] }
+    expect(proof.rest).toMatchObject([{ t: 'selftest', g: 0, ok: true, engines: { 'numpy f32': result, 'numpy f64': result, 'numpy i8': result } }])
+  })
+
+  it.each([
+    ['a word', '2182555568', '2182555569', 'words of W'],
+    ['a state', '(113, 39, -80', '(113, 39, -81', 'S_1 at n=64'],
+    ['a tip', '25c41ad056c4', '25c41ad056c5', 'tip at n=64'],
+    ['a sweep', '62da8dee90ab', '62da8dee90ac', 'U_Q at n=64'],
+  ])('selftest fails over %s that is not as known', async (_, known, other, wrong) => {
+    const folder = await mkdtemp(join(tmpdir(), 'proof-test-'))
+    try {
+      const script = (await readFile(PROOF, 'utf8')).replace('for case in CHAINS:', 'for case in CHAINS[:1]:')
+      await writeFile(join(folder, 'proof.py'), script.replace(known, other))
+      const proof = start(['selftest', '--device', 'cpu'], join(folder, 'proof.py'))
+      expect(await proof.ended).toMatchObject({ code: 1 })
+      expect(proof.rest).toMatchObject([{ t: 'selftest', ok: false, engines: { 'numpy f32': { ok: false, wrong: [wrong] } } }])
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('bench gives its figures in one line', async () => {
+    const proof = start(['bench', '--device', 'cpu', '--n', '64', '--K', '4'])
+    expect(await proof.ended).toMatchObject({ code: 0 })
+    const some = expect.any(Number)
+    expect(proof.rest).toMatchObject([
+      { t: 'bench', n: 64, K: 4, chain_tops: [some, some, some], roots_ms_per_state: some, sweep_gbs: { 'lanes=8 r=4': some }, gemm_tops: { i8: some } },
+    ])
+  })
+})
