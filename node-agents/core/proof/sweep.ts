@@ -1,6 +1,12 @@
 import { byte1, dot } from './chain.ts'
 import type { Sizes } from './sizes.ts'
 
+/**
+ * The sweep: rows of U are carried through all states, so that they must be read from memory, again and again, while the clock runs.
+ * What a check of single steps cannot see: one wrong step among Q. Only U_0 comes of the nonce, so who is given time between the last
+ * state and the nonce can work out the rest in it. How the phases are ordered has to leave no such time; nothing here can make up for it.
+ */
+
 /** Numbers t of the states S_t that a step of the sweep reads: step after step it goes round the ⌊K/r⌋ blocks of r states from S_1 on. */
 export function statesOfStep(q: number, { K, r }: Pick<Sizes, 'K' | 'r'>): number[] {
   const block = q % Math.floor(K / r)
