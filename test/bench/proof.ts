@@ -8,6 +8,7 @@ import { Verifier } from '../../node-agents/core/proof/verify.ts'
 import { readMessage } from '../../node-agents/core/proof/wire.ts'
 import { reason } from '../../node-agents/core/mistake.ts'
 import { fixedRandom, matrix } from '../support/pog.ts'
+import { pythonWithNumpy } from '../support/proof.ts'
 import { type Bench, type Figure, median, round, timed } from './measure.ts'
 import { contrive } from './proof.machine.ts'
 
@@ -50,16 +51,16 @@ export const bench: Bench = async () => {
   const value = median(sample)
   const note = 'rows made to hold where they are looked at, not those of a real chain, which no CPU computes in time: verifying takes the same steps'
   return [
-    { name: 'verify_8gpu_ms', value: round(value, 1), unit: 'ms', ...originally(value), n: RUNS, note },
+    { name: 'verify_8gpu_ms', value: round(value, 1), unit: 'ms', ...(await originally(value)), n: RUNS, note },
     { name: 'proof_wire_gpu_mb', value: round(sent.length / GPUS / 1e6), unit: 'MB', note: `openings of one of 8 GPUs at n=${SIZES.n}, as lines` },
   ]
 }
 
 /** What the original takes for one entry of one GPU, of which it checks one a GPU. */
-function originally(value: number): Pick<Figure, 'to' | 'ratio'> {
+async function originally(value: number): Promise<Pick<Figure, 'to' | 'ratio'>> {
   const script = new URL('proof.original.py', import.meta.url).pathname
   try {
-    const [ms = '', ...how] = execFileSync('python3', [script, String(SIZES.n)], { encoding: 'utf8' })
+    const [ms = '', ...how] = execFileSync((await pythonWithNumpy()) ?? 'python3', [script, String(SIZES.n)], { encoding: 'utf8' })
       .trim()
       .split(' ')
     return {

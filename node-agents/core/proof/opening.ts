@@ -46,10 +46,10 @@ export function parseLaneOpening(bytes: Uint8Array, sizes: Sizes): LaneOpening {
  * @param index of the row in the state
  * @returns what does not hold; null: all does
  */
-export function brokenRow({ row, group, digest, path }: RowOpening, index: number, root: Uint8Array, { w, f }: Sizes, private_: Freivalds): Broken | null {
+export function brokenRow({ row, group, digest, path }: RowOpening, index: number, root: Uint8Array, { w, f }: Sizes, freivalds: Freivalds): Broken | null {
   const own = 4 * w * (index % f)
-  if (private_.ofRow(row) !== private_.ofDigest(unsigned(group).subarray(own, own + 4 * w))) return 'row'
-  if (private_.ofRow(group) !== private_.ofDigest(digest)) return 'group'
+  if (freivalds.ofRow(row) !== freivalds.ofDigest(unsigned(group).subarray(own, own + 4 * w))) return 'row'
+  if (freivalds.ofRow(group) !== freivalds.ofDigest(digest)) return 'group'
   return climb(digest, Math.floor(index / f), path).equals(root) ? null : 'path'
 }
 
