@@ -60,7 +60,6 @@ describe.skipIf(!found)('bad input is refused in a line, and changes nothing', (
       ...['fp8', 7, '__import__', null].map((engine) => ({ engine })),
     ]
     for (const over of wrong) expect(await refused({ ...PREP, ...over })).toMatch(/^(n|K|w|f|n and f|w times f|engine): /)
-    expect(await refused({ ...PREP, n: 32768, w: 1024, f: 8 })).toMatch(/^n, w and f: an opening has to fit/)
     expect(await refused({ ...PREP, n: 32768, K: 1500, w: 256 })).toMatch(/^not enough memory: K=1500 states of n=32768 need 16\d\d\.\d\d GB in all, /)
     expect(await refused({ ...PREP, engine: 'tf32' })).toBe('not on this device')
     expect(await proof.next('warn')).toEqual({ t: 'warn', g: 0, e: 'tf32', m: 'not on this device' })
