@@ -8,5 +8,5 @@ export class Malformed extends Error {
 
 /** @throws Malformed when something is not exactly as long as it must be */
 export function checkLength(bytes: Uint8Array, length: number, what: string): void {
-  if (bytes.length !== length) throw new Malformed(`${what}: ${bytes.length} bytes instead of ${length}`)
+  if (bytes.length !== length) throw new Malformed(`${what} of ${bytes.length} bytes instead of ${length}`)
 }

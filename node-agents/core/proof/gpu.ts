@@ -60,7 +60,7 @@ export class GpuCheck {
       this.#mismatch('state' in due ? this.#row(due, bytes) : this.#lane(due, bytes))
     } catch (error) {
       if (!(error instanceof Malformed)) throw error
-      this.malformed(error.message)
+      this.malformed(`opening ${k}: ${error.message}`)
     }
   }
 

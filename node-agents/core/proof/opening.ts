@@ -26,7 +26,7 @@ export type Broken = 'row' | 'group' | 'path'
  * @throws Malformed unless it has exactly the length that the sizes give
  */
 export function parseRowOpening(bytes: Uint8Array, sizes: Sizes): RowOpening {
-  checkLength(bytes, rowOpeningBytes(sizes), 'opening of a row')
+  checkLength(bytes, rowOpeningBytes(sizes), 'row with its group and path')
   const { n, w, f } = sizes
   const [group, digest, path] = [n, n + 4 * w * f, n + 4 * w * (f + 1)]
   return { row: signed(bytes, 0, group), group: signed(bytes, group, digest), digest: bytes.subarray(digest, path), path: bytes.subarray(path) }
@@ -37,7 +37,7 @@ export function parseRowOpening(bytes: Uint8Array, sizes: Sizes): RowOpening {
  * @throws Malformed unless it has exactly the length that the sizes give
  */
 export function parseLaneOpening(bytes: Uint8Array, sizes: Sizes): LaneOpening {
-  checkLength(bytes, laneOpeningBytes(sizes), 'opening of a lane')
+  checkLength(bytes, laneOpeningBytes(sizes), 'lane with its path')
   return { row: signed(bytes, 0, sizes.n), path: bytes.subarray(sizes.n) }
 }
 

@@ -151,7 +151,7 @@ describe('malformed', () => {
   it.each(['tip', 'roots', 'swp', 'swr'] as const)('a commitment whose %s is too short', (part) => {
     const verifier = new Verifier(of, 1, fixedRandom(0))
     expect(verifier.commit(0, short(part))).toBeNull()
-    expect(verifier.verdict().gpus).toEqual([{ gpu: 0, result: 'malformed', reason: expect.stringMatching(`^${part}: \\d+ bytes instead of \\d+$`) }])
+    expect(verifier.verdict().gpus).toEqual([{ gpu: 0, result: 'malformed', reason: expect.stringMatching(`^${part} of \\d+ bytes instead of \\d+$`) }])
     expect(verifier.commit(0, gpu.transcript)).toBeNull()
   })
 
@@ -160,8 +160,8 @@ describe('malformed', () => {
     ['one opening twice', (v, o) => [0, 0].forEach((k) => v.take(0, k, at(o, 0))), 'opening 0 came when 1 was due'],
     ['one too many', (v, o) => [...o, at(o, 0)].forEach((bytes, k) => v.take(0, k, bytes)), 'came after the last'],
     ['done too early', (v, o) => (v.take(0, 0, at(o, 0)), v.done(0)), 'done after 1 of'],
-    ['an opening that is too short', (v, o) => v.take(0, 0, at(o, 0).subarray(2)), 'opening of a row: '],
-    ['a lane where a row is due', (v, o) => v.take(0, 0, at(o, o.length - 1)), 'opening of a row: '],
+    ['an opening that is too short', (v, o) => v.take(0, 0, at(o, 0).subarray(2)), 'opening 0: row with its group and path of '],
+    ['a lane where a row is due', (v, o) => v.take(0, 0, at(o, o.length - 1)), 'opening 0: row with its group and path of '],
     ['a line that could not be read', (v) => v.malformed(0, new Error('no base64')), 'no base64'],
     ['a second commitment', (v) => v.commit(0, gpu.transcript), 'committed twice'],
   ])('%s', (_, act, why) => {
