@@ -78,6 +78,15 @@ describe('the private check of digests', () => {
     )
   })
 
+  it.each([2 ** 31 - 1, -(2 ** 31) + 1])('is exact for 1024 times %i', (number) => {
+    const w = 1024
+    for (const element of [P - 1, P - 2]) {
+      const freivalds = new Freivalds(seed, { n: 1024, w }, always(element))
+      const digest = Buffer.from(new Int32Array(w).fill(number).buffer)
+      expect(freivalds.ofDigest(digest)).toBe(modulo(BigInt(w) * BigInt(number) * BigInt(element)))
+    }
+  })
+
   it('draws again what is no element of the field', () => {
     const draws = [2 ** 32 - 1, 2 ** 32 - 2, 6, 8]
     const bytes = () => Buffer.from(Uint32Array.of(draws.shift() ?? 0).buffer)

@@ -50,6 +50,17 @@ describe('honest', () => {
     )
   })
 
+  it('may take its bytes away again: what is kept is a copy', () => {
+    const of = challenge()
+    const gpu = new SlowGpu(of, 0)
+    const verifier = new Verifier(of, 1, fixedRandom(0))
+    for (const [k, bytes] of gpu.open(verifier.commit(0, gpu.transcript) ?? { rows: [], u: [] }).entries()) {
+      verifier.take(0, k, bytes)
+      bytes.fill(0)
+    }
+    expect(verifier.verdict().result).toBe('passed')
+  })
+
   it('says how many entries hold', () => {
     const of = challenge()
     expect(verdictOn(of, [new SlowGpu(of, 0)]).gpus).toEqual([{ gpu: 0, result: 'passed', chain: 128, sweep: 32 }])
