@@ -24,6 +24,7 @@ import argparse
 import base64
 import ctypes
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -31,6 +32,7 @@ import re
 import select
 import shutil
 import signal
+import site
 import struct
 import subprocess
 import sys
@@ -253,9 +255,9 @@ class Torch:
         return torch.mm(a, b.t()).to(torch.int32)
 
     def _int8_product(self, a, b):
-        """cuBLAS takes more than 16 rows, and columns by eights: what is missing is filled with zeros and cut off."""
+        """cuBLAS takes 32 rows or more, and columns by eights: what is missing is filled with zeros and cut off."""
         m, n = a.shape[0], b.shape[0]
-        a, b = self._rows(a, 32 if m <= 16 else m), self._rows(b, -(-n // 8) * 8)
+        a, b = self._rows(a, max(m, 32)), self._rows(b, -(-n // 8) * 8)
         c = self.torch._int_mm(a, b.t())
         return c if c.shape == (m, n) else c[:m, :n].contiguous()
 
@@ -353,10 +355,10 @@ class Prover:
     # -- prepare
 
     def need(self, engine: str) -> int:
-        """Bytes at the peak of the chain: all states, W and S_t as the engine takes them, and one piece of C on its way."""
+        """Bytes at the peak of the chain: all states, W and S_t as the engine takes them, one piece of C on its way, the kept digests."""
         size, n, step = WIDTH[engine], self.n, self.step
         operands = n * n * (1 if size == 1 else 2 * size)
-        return (self.K + 1) * n * n + operands + 10 * step * n + 16 * n * self.w
+        return (self.K + 1) * n * n + operands + 10 * step * n + 48 * n * self.w
 
     def prepare(self, n: int, K: int, w: int, f: int, engine: str, warn) -> str:
         """Takes the memory of K+1 states, chooses the fastest engine that is exact here, and runs everything once.
@@ -381,8 +383,7 @@ class Prover:
             self.drop()
             raise type(worst)(first_line(worst)) if isinstance(worst, Refusal) else Refusal(first_line(worst))
         self.engine = min(times, key=times.__getitem__)
-        self.thin = "i8" if engine == "auto" and "i8" in times else self.engine
-        self.warm_up()
+        self.warm_up(["i8", self.engine] if engine == "auto" and "i8" in times else [self.engine], warn)
         return self.engine
 
     def drop(self) -> None:
@@ -420,11 +421,37 @@ class Prover:
             times.append(time.perf_counter() - start)
         return min(times)
 
-    def warm_up(self) -> None:
-        """What is timed later must not load a kernel for the first time."""
-        self.chain(b"warm", 1)
-        self.sweep(b"warm", 8, min(4, self.K), 1)
-        self.trees, self.H = {}, None
+    def warm_up(self, thin: list[str], warn) -> None:
+        """Runs all that is timed later, which must not load a kernel then, and chooses how to read states: by which engine and which way round."""
+        for self.thin in thin:
+            try:
+                self.chain(b"warm", 1)
+                u = self.matrix(key("U", b"warm"), 0, 8, self.n)
+                self.check_thin(u)
+                ways = {wide: self.time_step(u, wide) for wide in (False, True)}
+                self.wide = min(ways, key=ways.__getitem__)
+                self.trees = {}
+                return
+            except Exception as problem:  # a shape that this engine does not take on this card
+                warn(self.thin, first_line(problem))
+        raise Refusal("no engine reads states exactly here")
+
+    def check_thin(self, u) -> None:
+        be, some = self.be, self.S[1][0:32]
+        digests = self.digest(self.S[1])[0:32]
+        tall, wide = (be.product(self.thin, be.operand(self.thin, a), be.operand(self.thin, b)) for a, b in ((self.S[1], u), (u, self.S[1])))
+        if not (be.exact(digests, some, self.X) and be.exact(tall[0:32], some, u) and be.exact(wide[:, 0:32], u, some)):
+            raise Inexact("its results are not exact")
+
+    def time_step(self, u, wide: bool) -> float:
+        """Seconds of one step of the sweep."""
+        self.wide, states = wide, self.S[1 : 1 + min(4, self.K)]
+        self.step_of(states, u)
+        self.be.sync()
+        start = time.perf_counter()
+        self.step_of(states, u)
+        self.be.sync()
+        return time.perf_counter() - start
 
     # -- chain and commitments
 
@@ -475,13 +502,18 @@ class Prover:
 
     def step_of(self, states, u):
         """One step: [lanes, n] int8. An engine that takes int8 as it is reads all states in one product, others one by one."""
-        be, total = self.be, None
-        small = be.operand(self.thin, u)
+        total, small = None, self.be.operand(self.thin, u)
         for block in [states.reshape(-1, self.n)] if self.thin == "i8" else states:
-            c = self.byte1(be.product(self.thin, be.operand(self.thin, block), small))
-            part = c.reshape(-1, self.n, u.shape[0]).sum(0, dtype=be.int8)
+            part = self.read(block, small, u.shape[0])
             total = part if total is None else total + part
-        return total.T
+        return total
+
+    def read(self, block, small, lanes: int):
+        """Bits 8..15 of the products of the lanes by each state in a block, summed over these states: [lanes, n] int8."""
+        be, block = self.be, self.be.operand(self.thin, block)
+        if self.wide:
+            return self.byte1(be.product(self.thin, small, block)).reshape(lanes, -1, self.n).sum(1, dtype=be.int8)
+        return self.byte1(be.product(self.thin, block, small)).reshape(-1, self.n, lanes).sum(0, dtype=be.int8).T
 
     def leaves_of(self, q: int) -> list[bytes]:
         rows = self.be.bytes(self.H[q])
@@ -778,14 +810,18 @@ def bench_laps(p: Prover) -> list[float]:
 
 
 def bench_sweep(p: Prover) -> dict:
-    """GB/s of the sweep by lanes and states a step."""
-    rates = {}
-    for lanes in (8, 32):
-        for r in (1, 2, 4, 8):
-            if r <= p.K:
-                Q = max(4, 4 * p.K // r)
-                rates[f"lanes={lanes} r={r}"] = tried(lambda: short(Q * r * p.n**2 / seconds(p.be, lambda: p.sweep(NONCE, lanes, r, Q), 1) / GB))
-    return rates
+    """GB/s of the sweep by lanes, states a step, and which way round."""
+    rates, chosen = {}, p.wide
+    for lanes, r, p.wide in itertools.product((8, 32), (1, 2, 4, 8), (False, True)):
+        if r <= p.K:
+            Q = max(4, 4 * p.K // r)
+            rates[f"lanes={lanes} r={r} {'wide' if p.wide else 'tall'}"] = tried(lambda: bench_one_sweep(p, lanes, r, Q))
+    p.wide = chosen
+    return {"chosen": "wide" if chosen else "tall", **rates}
+
+
+def bench_one_sweep(p: Prover, lanes: int, r: int, Q: int) -> float:
+    return short(Q * r * p.n**2 / seconds(p.be, lambda: p.sweep(NONCE, lanes, r, Q), 1) / GB)
 
 
 def bench_power(p: Prover, engine: str, length: float) -> list[float]:
@@ -1042,7 +1078,8 @@ def visible_gpus() -> list[str]:
 
 def environment(scratch: str | None) -> dict[str, str]:
     """What the children get: all that writes files does so in the scratch folder, or not at all."""
-    env = {**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_MODULE_LOADING": "LAZY", "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "PYTHONDONTWRITEBYTECODE": "1"}
+    env["PYTHONUSERBASE"] = site.getuserbase()  # a torch of the user's own stays in reach when HOME is another
     if scratch is None:
         return {**env, "CUDA_CACHE_DISABLE": "1"}
     places = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "CUDA_CACHE_PATH", "TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")

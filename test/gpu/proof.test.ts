@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Line, Proof, PROOF, pythonWithNumpy } from '../support/proof.ts'
 
 /** The script that runs on the GPU, on the CPU: known answers over its own pipes. */
@@ -15,6 +15,20 @@ type Chain = Record<'gpu' | 'n' | 'K' | 'w' | 'f' | 'lanes' | 'r' | 'Q', number>
   Record<'seed' | 'nonce' | 'tip' | 'last' | 'swept' | 'swr', string> & { first: number[]; roots: string[]; swp: string[] }
 const vectors = JSON.parse(await readFile(new URL('../vectors/pog.json', import.meta.url), 'utf8')) as { seed: string; chains: Chain[] }
 
+let folder: string
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'proof-test-'))))
+
+/** A copy of the script with some words changed. */
+async function changed(...words: [string, string][]): Promise<string> {
+  let script = await readFile(PROOF, 'utf8')
+  for (const [from, to] of words) {
+    expect(script).toContain(from)
+    script = script.replace(from, to)
+  }
+  await writeFile(join(folder, 'proof.py'), script)
+  return join(folder, 'proof.py')
+}
+
 const started: Proof[] = []
 function start(args: string[], file = PROOF): Proof {
   const proof = new Proof(python, args, {}, file)
@@ -22,6 +36,7 @@ function start(args: string[], file = PROOF): Proof {
   return proof
 }
 afterEach(async () => {
+  await rm(folder, { recursive: true })
   for (const proof of started.splice(0)) {
     proof.child.kill()
     await proof.ended
@@ -63,7 +78,7 @@ async function prove(proof: Proof, { gpu: g, seed, nonce, n, K, w, f, lanes, r, 
 }
 
 describe.skipIf(!found)('known answers', () => {
-  it('are given by five GPUs under one parent, and every opening leads to its root', async () => {
+  it('are given by five GPUs under one parent, and every opening leads to its root', { timeout: 180_000 }, async () => {
     const proof = start(['serve', '--device', 'cpu', '--gpus', '5'])
     for (const chain of vectors.chains.filter(({ n }) => n <= 1024)) {
       // A larger one takes plain BLAS most of a minute.
@@ -102,6 +117,18 @@ describe.skipIf(!found)('known answers', () => {
       expect(ready).toEqual({ t: 'ready', g: 0, engine })
       expect({ roots: roots.toString('hex'), swr }).toEqual({ roots: chain.roots.join(''), swr: chain.swr })
     }
+  })
+
+  it('are given by another engine where one calculates wrong', async () => {
+    const off: [string, string] = ['.T)).astype(self.np.int32)', '.T)).astype(self.np.int32) + (engine == "f32")']
+    const proof = start(['serve', '--device', 'cpu'], await changed(off))
+    const [chain] = vectors.chains
+    if (!chain) throw new Error('no vectors')
+    const { ready, tip } = await prove(proof, chain, 'auto')
+    expect({ engine: ready.engine, tip }).toEqual({ engine: 'f64', tip: chain.tip })
+    expect(await proof.next('warn')).toEqual({ t: 'warn', g: 0, e: 'f32', m: 'its results are not exact' })
+    proof.send({ c: 'prep', n: 64, K: 4, w: 4, f: 4, engine: 'f32' })
+    expect(await proof.next('error')).toEqual({ t: 'error', g: 0, m: 'its results are not exact' })
   })
 
   it('a line without a GPU is for all of them, and a ping is answered once', async () => {
@@ -149,16 +176,10 @@ describe.skipIf(!found)('by hand', () => {
     ['a tip', '25c41ad056c4', '25c41ad056c5', 'tip at n=64'],
     ['a sweep', '62da8dee90ab', '62da8dee90ac', 'U_Q at n=64'],
   ])('selftest fails over %s that is not as known', async (_, known, other, wrong) => {
-    const folder = await mkdtemp(join(tmpdir(), 'proof-test-'))
-    try {
-      const script = (await readFile(PROOF, 'utf8')).replace('for case in CHAINS:', 'for case in CHAINS[:1]:')
-      await writeFile(join(folder, 'proof.py'), script.replace(known, other))
-      const proof = start(['selftest', '--device', 'cpu'], join(folder, 'proof.py'))
-      expect(await proof.ended).toMatchObject({ code: 1 })
-      expect(proof.rest).toMatchObject([{ t: 'selftest', ok: false, engines: { 'numpy f32': { ok: false, wrong: [wrong] } } }])
-    } finally {
-      await rm(folder, { recursive: true })
-    }
+    const file = await changed([known, other], ['for case in CHAINS:', 'for case in CHAINS[:1]:'])
+    const proof = start(['selftest', '--device', 'cpu'], file)
+    expect(await proof.ended).toMatchObject({ code: 1 })
+    expect(proof.rest).toMatchObject([{ t: 'selftest', ok: false, engines: { 'numpy f32': { ok: false, wrong: [wrong] } } }])
   })
 
   it('bench gives its figures in one line', async () => {
@@ -166,7 +187,15 @@ describe.skipIf(!found)('by hand', () => {
     expect(await proof.ended).toMatchObject({ code: 0 })
     const some = expect.any(Number)
     expect(proof.rest).toMatchObject([
-      { t: 'bench', n: 64, K: 4, chain_tops: [some, some, some], roots_ms_per_state: some, sweep_gbs: { 'lanes=8 r=4': some }, gemm_tops: { i8: some } },
+      {
+        t: 'bench',
+        n: 64,
+        K: 4,
+        chain_tops: [some, some, some],
+        roots_ms_per_state: some,
+        sweep_gbs: { 'lanes=8 r=4 tall': some, 'lanes=8 r=4 wide': some },
+        gemm_tops: { i8: some },
+      },
     ])
   })
 })
