@@ -8,6 +8,7 @@ Prints the milliseconds and how it counted: with numpy's scalars as the original
 
 import hashlib
 import math
+import operator
 import struct
 import sys
 import time
@@ -18,17 +19,22 @@ except ImportError:
     numpy = None
 
 number = numpy.uint64 if numpy else int
-MASK = number(0xFFFFFFFF)
-A, B, C = number(13), number(17), number(5)
+MASK = 0xFFFFFFFF
+SHIFTS = ((operator.lshift, 13), (operator.rshift, 17), (operator.lshift, 5))
+
+
+def xorshift32(state):
+    x = number(state) & number(MASK)
+    for shift, by in SHIFTS:  # each constant becomes a scalar of numpy anew, as it does there: most of the time goes into that
+        x ^= number(shift(x, number(by)) & number(MASK))
+    return x & number(MASK)
 
 
 def entry(seed: int, i: int, j: int) -> float:
-    x = number(seed + i + j) & MASK
+    x = (number(seed) + number(i % number(2**32)) + number(j)) & number(MASK)
     for _ in range(10):
-        x ^= (x << A) & MASK
-        x ^= x >> B
-        x ^= (x << C) & MASK
-    return x / float(0xFFFFFFFF)
+        x = xorshift32(x)
+    return x / float(MASK)
 
 
 def verify(n: int, i: int, j: int, row: bytes, path: list) -> bool:
@@ -48,7 +54,7 @@ def verify(n: int, i: int, j: int, row: bytes, path: list) -> bool:
 size = int(sys.argv[1])
 levels = (size - 1).bit_length()
 times = []
-for run in range(4):
+for run in range(3):
     start = time.perf_counter()
     verify(size, size // 3, size // 2, bytes(4 * size), [bytes(32)] * levels)
     times.append((time.perf_counter() - start) * 1000)

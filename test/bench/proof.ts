@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { Freivalds } from '../../node-agents/core/proof/freivalds.ts'
+import type { Challenge } from '../../node-agents/core/proof/gpu.ts'
 import { Lines, lineLimit } from '../../node-agents/core/proof/lines.ts'
 import { checksPerGpu, drawSample } from '../../node-agents/core/proof/sample.ts'
 import type { Sizes } from '../../node-agents/core/proof/sizes.ts'
+import type { Transcript } from '../../node-agents/core/proof/transcript.ts'
+import type { Verdict } from '../../node-agents/core/proof/verdict.ts'
 import { Verifier } from '../../node-agents/core/proof/verify.ts'
 import { readMessage } from '../../node-agents/core/proof/wire.ts'
 import { reason } from '../../node-agents/core/mistake.ts'
@@ -32,15 +35,7 @@ export const bench: Bench = async () => {
   const sent = Buffer.from(lines.join(''))
 
   const verify = async () => {
-    const verifier = new Verifier(challenge, GPUS, fixedRandom(DRAWS))
-    for (const [g, { transcript }] of gpus.entries()) verifier.commit(g, transcript)
-    const reader = new Lines(lineLimit(SIZES))
-    for (let from = 0; from < sent.length; from += CHUNK)
-      for (const line of reader.push(sent.subarray(from, from + CHUNK))) {
-        const message = readMessage(line)
-        if (message.t === 'o') verifier.take(message.g, message.k, message.d)
-      }
-    const { result, text } = verifier.verdict()
+    const { result, text } = verdictOn(challenge, gpus, sent)
     if (result !== 'passed') throw new Error(text)
   }
   const sample: number[] = []
@@ -49,11 +44,24 @@ export const bench: Bench = async () => {
     if (run >= 0) sample.push(ms)
   }
   const value = median(sample)
-  const note = 'rows made to hold where they are looked at, not those of a real chain, which no CPU computes in time: verifying takes the same steps'
+  const note = `the fastest ${round(Math.min(...sample), 1)} ms; rows made to hold where they are looked at, not those of a real chain, which no CPU computes in time: verifying takes the same steps`
   return [
     { name: 'verify_8gpu_ms', value: round(value, 1), unit: 'ms', ...(await originally(value)), n: RUNS, note },
     { name: 'proof_wire_gpu_mb', value: round(sent.length / GPUS / 1e6), unit: 'MB', note: `openings of one of 8 GPUs at n=${SIZES.n}, as lines` },
   ]
+}
+
+/** From bytes to the verdict, as a session does it. */
+function verdictOn(challenge: Challenge, gpus: { transcript: Transcript }[], sent: Buffer): Verdict {
+  const verifier = new Verifier(challenge, GPUS, fixedRandom(DRAWS))
+  for (const [g, { transcript }] of gpus.entries()) verifier.commit(g, transcript)
+  const reader = new Lines(lineLimit(SIZES))
+  for (let from = 0; from < sent.length; from += CHUNK)
+    for (const line of reader.push(sent.subarray(from, from + CHUNK))) {
+      const message = readMessage(line)
+      if (message.t === 'o') verifier.take(message.g, message.k, message.d)
+    }
+  return verifier.verdict()
 }
 
 /** What the original takes for one entry of one GPU, of which it checks one a GPU. */
