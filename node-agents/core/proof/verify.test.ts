@@ -39,12 +39,12 @@ describe('honest', () => {
       })
       .map(({ group: [w = 0, f = 0], r, ...rest }): Sizes => ({ ...rest, w, f, r: Math.min(r, rest.K) }))
     fc.assert(
-      fc.property(sizes, fc.nat(), fc.constantFrom(1, 1, 1, 2), (sizes, run, gpus) => {
+      fc.property(sizes, fc.nat(), fc.constantFrom([0, 1], [0, 8], [3, 8], [7, 8]), (sizes, run, [gpu = 0, gpus = 0]) => {
         const of = challenge(sizes, run)
-        const machine = Array.from({ length: gpus }, (_, g) => new SlowGpu(of, g))
-        const verdict = verdictOn(of, machine, run)
-        expect(verdict.text).toBe(`all ${gpus} GPUs passed`)
-        expect(verdict.result).toBe('passed')
+        const verifier = new Verifier(of, gpus, fixedRandom(run))
+        const slow = new SlowGpu(of, gpu)
+        for (const [k, bytes] of slow.open(verifier.commit(gpu, slow.transcript) ?? { rows: [], u: [] }).entries()) verifier.take(gpu, k, bytes)
+        expect(verifier.verdict().gpus[gpu]).toMatchObject({ gpu, result: 'passed' })
       }),
       { numRuns: 1000 },
     )
@@ -63,7 +63,9 @@ describe('honest', () => {
 
   it('says how many entries hold', () => {
     const of = challenge()
-    expect(verdictOn(of, [new SlowGpu(of, 0)]).gpus).toEqual([{ gpu: 0, result: 'passed', chain: 128, sweep: 32 }])
+    const verdict = verdictOn(of, [new SlowGpu(of, 0), new SlowGpu(of, 1)])
+    expect(verdict.gpus).toEqual([0, 1].map((gpu) => ({ gpu, result: 'passed', chain: 64, sweep: 16 })))
+    expect(verdict).toMatchObject({ result: 'passed', fault: null, text: 'all 2 GPUs passed' })
   })
 })
 
