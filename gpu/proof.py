@@ -106,7 +106,7 @@ def climb(leaf: bytes, i: int, beside: bytes) -> bytes:
 
 
 class Numpy:
-    """The host's processor by numpy: for tests and development."""
+    """The host's processor by numpy: for tests and development. Torch has the same doors, without saying again what they do."""
 
     name, device = "numpy", "cpu"
     engines = ("f32", "f64", "i8")
@@ -120,12 +120,15 @@ class Numpy:
         self.version = "numpy " + numpy.__version__
 
     def about(self) -> tuple[str, int]:
+        """What the device calls itself, and its memory in bytes: claims."""
         return "cpu", 0
 
     def free(self) -> int:
+        """Bytes that may still be taken."""
         return host_memory()
 
     def empty(self, *shape: int):
+        """An int8 matrix with anything in it; raises Refusal when there is no room."""
         check_host_memory(shape)
         return self.np.empty(shape, self.np.int8)
 
@@ -148,9 +151,11 @@ class Numpy:
         return x
 
     def operand(self, engine: str, m):
+        """An int8 matrix as this engine takes it."""
         return m if engine == "i8" else m.astype({"f32": self.np.float32, "f64": self.np.float64}[engine])
 
     def product(self, engine: str, a, b):
+        """a . b^T of two operands, as int32."""
         if engine == "i8":
             return a.astype(self.np.int32) @ b.astype(self.np.int32).T
         return (a @ self.np.ascontiguousarray(b.T)).astype(self.np.int32)  # plain BLAS takes rows twice as fast
@@ -160,9 +165,11 @@ class Numpy:
         return bool((c == a.astype(self.np.int64) @ b.astype(self.np.int64).T).all())
 
     def bytes(self, x) -> bytes:
+        """What stands in a matrix, row by row."""
         return self.np.ascontiguousarray(x).tobytes()
 
     def shift1(self, c):
+        """Bits 8..15 by arithmetic: only bench asks, for comparison."""
         return (c >> 8).astype(self.np.int8)
 
     def sync(self) -> None:
@@ -172,6 +179,7 @@ class Numpy:
         """What is not referred to any more is free."""
 
     def peak(self) -> int:
+        """Most bytes that were ever taken, where somebody counts."""
         return 0
 
 
@@ -372,21 +380,23 @@ class Prover:
         self.check_memory(min(self.need(name) for name in names))
         self.S = self.be.empty(K + 1, n, n)
         self.fill(self.S[0], key("S", b"warm"))
-        times, worst = {}, None
+        times, failed = {}, []  # their words alone: an exception holds on to the memory of its frames
         for name in names:
             try:
                 times[name] = self.time_engine(name)
             except Exception as problem:  # whatever torch throws for what this card or version lacks
                 warn(name, first_line(problem))
-                worst = problem if isinstance(problem, Inexact) or worst is None else worst
+                failed.append((not isinstance(problem, Inexact), first_line(problem)))
         if not times:
             self.drop()
-            raise type(worst)(first_line(worst)) if isinstance(worst, Refusal) else Refusal(first_line(worst))
+            exact, why = min(failed)
+            raise Refusal(why) if exact else Inexact(why)
         self.engine = min(times, key=times.__getitem__)
         self.warm_up(["i8", self.engine] if engine == "auto" and "i8" in times else [self.engine], warn)
         return self.engine
 
     def drop(self) -> None:
+        """Gives all memory back."""
         self.S = self.X = self.H = self.sweep_levels = None
         self.trees = {}
         self.be.forget()
@@ -434,7 +444,8 @@ class Prover:
                 return
             except Exception as problem:  # a shape that this engine does not take on this card
                 warn(self.thin, first_line(problem))
-        raise Refusal("no engine reads states exactly here")
+        self.drop()
+        raise Inexact("no engine reads states exactly here")
 
     def check_thin(self, u) -> None:
         be, some = self.be, self.S[1][0:32]
@@ -487,6 +498,7 @@ class Prover:
         return self.trees[t]
 
     def roots(self) -> bytes:
+        """Roots of S_1 .. S_K, 32 bytes each."""
         return b"".join(self.tree(t)[0][-1][0] for t in range(1, self.K + 1))
 
     # -- sweep
@@ -533,10 +545,12 @@ class Prover:
         return self.be.bytes(self.S[t][i]) + self.be.bytes(groups[j]) + leaves[j * size : (j + 1) * size] + path(levels, j)
 
     def open_sweep(self, q: int, lane: int) -> bytes:
+        """row of U_q, the path."""
         return self.be.bytes(self.H[q][lane]) + path(self.sweep_levels, q * self.lanes + lane)
 
 
 def first_line(problem: BaseException) -> str:
+    """What an exception says, short enough for a line."""
     return f"{problem}".split("\n")[0][:200] or type(problem).__name__
 
 
@@ -553,7 +567,7 @@ def integer(m: dict, name: str, low: int, high: int) -> int:
 
 def hexadecimal(m: dict, name: str, size: int) -> bytes:
     value = m.get(name)
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{%d}" % (2 * size), value):
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{" + str(2 * size) + "}", value):
         raise Refusal(f"{name}: {size} bytes in lower-case hex")
     return bytes.fromhex(value)
 
@@ -614,6 +628,7 @@ class Session:
             raise Refusal("out of order: prep comes first, then go, then sweep, each once; open after go, of what is there")
 
     def prep(self, m: dict) -> None:
+        """Memory and engine; starts over, whatever came before."""
         wanted = sizes(m)
         self.stage = "new"
         try:
@@ -625,6 +640,7 @@ class Session:
         self.say("ready", engine=engine)
 
     def go(self, m: dict) -> None:
+        """The chain: its last root at once, for the clock, then all of them."""
         self.at("ready")
         seed = hexadecimal(m, "seed", 32)
         self.say("tip", root=self.prover.chain(seed, self.prover.K).hex())
@@ -632,6 +648,7 @@ class Session:
         self.say("roots", d=b64(self.prover.roots()))
 
     def sweep(self, m: dict) -> None:
+        """The sweep: the leaves of its last step at once, for the clock, then the root over all steps."""
         self.at("chained")
         nonce, lanes = hexadecimal(m, "nonce", 32), integer(m, "lanes", 1, MAX_LANES)
         r, Q = integer(m, "r", 1, min(MAX_R, self.prover.K)), integer(m, "Q", 1, MAX_Q)
@@ -640,6 +657,7 @@ class Session:
         self.stage = "swept"
 
     def open(self, m: dict) -> None:
+        """Rows of states and of U, numbered in the order they were asked for. All are looked at before the first is sent."""
         self.at("chained", "swept")
         p = self.prover
         rows = pairs(m, "rows", 1, p.K, p.n)
@@ -718,6 +736,7 @@ def wrong_chain(p: Prover, engine: str, case: tuple) -> list[str]:
 
 
 def selftest(be, engine: str) -> dict:
+    """Known answers on one engine: whether all are right and which are not, or why this device has no such engine."""
     start = time.perf_counter()
     wrong = wrong_words(be)
     try:
@@ -764,10 +783,10 @@ def short(figure: float) -> float:
     return float(f"{figure:.4g}")
 
 
-def tried(act) -> object:
+def tried(act, *args) -> object:
     """The figure, or why there is none: one that fails keeps no other away."""
     try:
-        return act()
+        return act(*args)
     except Exception as problem:
         return f"failed: {first_line(problem)}"
 
@@ -815,7 +834,7 @@ def bench_sweep(p: Prover) -> dict:
     for lanes, r, p.wide in itertools.product((8, 32), (1, 2, 4, 8), (False, True)):
         if r <= p.K:
             Q = max(4, 4 * p.K // r)
-            rates[f"lanes={lanes} r={r} {'wide' if p.wide else 'tall'}"] = tried(lambda: bench_one_sweep(p, lanes, r, Q))
+            rates[f"lanes={lanes} r={r} {'wide' if p.wide else 'tall'}"] = tried(bench_one_sweep, p, lanes, r, Q)
     p.wide = chosen
     return {"chosen": "wide" if chosen else "tall", **rates}
 
@@ -847,17 +866,17 @@ def run_bench(g: int, device: str, say, n: int | None, K: int | None) -> int:
     asked = sizes({"n": n, "K": K, "w": max(1, min(256, n // 32)), "f": 8})
     engine = p.prepare(*asked, lambda e, why: warned.update({e: why}))
     name, memory = be.about()
-    laps = tried(lambda: bench_laps(p))
+    laps = tried(bench_laps, p)
     p.be.sync()
     start = time.perf_counter()
     p.roots()
     roots_ms = short(1000 * (time.perf_counter() - start) / K)
-    sweep, peak = tried(lambda: bench_sweep(p)), be.peak()
+    sweep, peak = tried(bench_sweep, p), be.peak()
     p.drop()
     figures = {"chain_tops": laps, "roots_ms_per_state": roots_ms, "sweep_gbs": sweep, "peak_bytes": peak}
-    figures["gemm_tops"] = {e: tried(lambda: bench_gemm(p, e)) for e in be.engines}
-    figures["byte1"] = tried(lambda: bench_bytes(p))
-    figures["power_tops"] = tried(lambda: bench_power(p, engine, 8.0 if gpu else 0.5))
+    figures["gemm_tops"] = {e: tried(bench_gemm, p, e) for e in be.engines}
+    figures["byte1"] = tried(bench_bytes, p)
+    figures["power_tops"] = tried(bench_power, p, engine, 8.0 if gpu else 0.5)
     say({"t": "bench", "g": g, "name": name, "mem": memory, "by": be.version, "n": n, "K": K, "w": p.w, "engine": engine, "warned": warned, **figures})
     return 0
 

@@ -161,6 +161,7 @@ describe.skipIf(!found)('by hand', () => {
     const proof = start(['info', '--device', 'cuda'])
     expect(await proof.ended).toMatchObject({ code: 1 })
     expect(proof.rest).toEqual([{ t: 'error', g: 0, m: 'no torch that finds a GPU' }])
+    expect(proof.err).not.toContain('Traceback')
   })
 
   it('selftest passes', { timeout: 180_000 }, async () => {
