@@ -119,6 +119,14 @@ describe.skipIf(!found)('known answers', () => {
     }
   })
 
+  it('are the same when products are made in pieces, as those too large for one are', async () => {
+    const proof = start(['serve', '--device', 'cpu'], await changed(['ROWS_AT_ONCE = 4096', 'ROWS_AT_ONCE = 64']))
+    for (const chain of vectors.chains.filter(({ gpu, n }) => gpu === 0 && n >= 256)) {
+      const { tip, swr } = await prove(proof, chain, 'auto')
+      expect({ tip, swr }).toEqual({ tip: chain.tip, swr: chain.swr })
+    }
+  })
+
   it('are given by another engine where one calculates wrong', async () => {
     const off: [string, string] = ['.T)).astype(self.np.int32)', '.T)).astype(self.np.int32) + (engine == "f32")']
     const proof = start(['serve', '--device', 'cpu'], await changed(off))
