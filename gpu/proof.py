@@ -335,9 +335,10 @@ def backends(device: str) -> list:
 
 
 def backend(device: str):
+    """The best of them; raises Refusal when there is none."""
     found = backends(device)
     if not found:
-        raise Refusal("a GPU needs torch; without one, numpy or torch" if device != "cuda" else "no torch that finds a GPU")
+        raise Refusal("no torch that finds a GPU" if device == "cuda" else "this Python has neither numpy nor torch")
     return found[0]
 
 
@@ -752,7 +753,7 @@ def selftest(be, engine: str) -> dict:
 
 def run_selftest(g: int, device: str, say) -> int:
     """Known answers on every engine; a device without a single engine fails too."""
-    found, engines = backends(device), {}
+    found, engines = backends(device) or [backend(device)], {}
     for be in found:
         for engine in be.engines:
             engines[f"{be.name} {engine}"] = selftest(be, engine)

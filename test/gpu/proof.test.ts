@@ -172,6 +172,13 @@ describe.skipIf(!found)('by hand', () => {
     expect(proof.err).not.toContain('Traceback')
   })
 
+  it('a Python without numpy and torch is said to be one', async () => {
+    const bare = await changed(['import numpy\n', 'import no_numpy as numpy\n'], ['import torch\n', 'import no_torch as torch\n'])
+    const proof = start(['selftest', '--device', 'cpu'], bare)
+    expect(await proof.ended).toMatchObject({ code: 1 })
+    expect(proof.rest).toEqual([{ t: 'error', g: 0, m: 'this Python has neither numpy nor torch' }])
+  })
+
   it('selftest passes', { timeout: 180_000 }, async () => {
     const proof = start(['selftest', '--device', 'cpu'])
     expect(await proof.ended).toMatchObject({ code: 0 })
