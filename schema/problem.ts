@@ -19,6 +19,7 @@ export const PROBLEMS = {
   image_not_offered: { status: 422, title: 'No miner offers this image', retryable: false },
   conflict: { status: 409, title: 'The state does not allow this', retryable: false },
   unsupported_by_miner: { status: 409, title: 'The agent of this miner is too old for that', retryable: false },
+  proof_refused: { status: 409, title: 'This miner cannot be proved now', retryable: true },
   no_capacity: { status: 409, title: 'No free GPUs match', retryable: true },
 
   malformed_signature: { status: 401, title: 'The signature headers are missing or malformed', retryable: false },

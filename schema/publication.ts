@@ -1,7 +1,7 @@
-import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import * as z from 'zod'
 import { hotkey } from './hotkey.ts'
+import { moment } from './moment.ts'
+import { statement } from './statement.ts'
 
 /** Another's number older than this counts for nothing, neither in the ranking of the edge nor in weights. */
 export const SCORE_STALE_MS = 3 * 3600_000
@@ -25,9 +25,6 @@ export const scoreRow = z.object({
   own: z.boolean(),
 })
 export type ScoreRow = z.infer<typeof scoreRow>
-
-/** A moment that RFC 3339 can say, which is how clients are told: it ends with the year 9999. */
-const moment = z.number().int().min(0).max(253_402_300_799_999)
 
 export const penaltyRow = z.object({
   hotkey,
@@ -68,8 +65,4 @@ export function scoresStatement(s: Omit<Scores, 'signature'>): string {
 export function penaltiesStatement(p: Omit<Penalties, 'signature'>): string {
   const rows = p.penalties.map((r) => [r.hotkey, r.reason, r.from_ms, r.until_ms])
   return statement('compute/penalties/1', [p.netuid, p.validator, p.block, p.at_ms, rows])
-}
-
-function statement(name: string, content: unknown): string {
-  return `${name}\n${bytesToHex(sha256(utf8ToBytes(JSON.stringify(content))))}`
 }

@@ -30,7 +30,7 @@ const agentOf = (path: string) => AGENTS.find((a) => path.startsWith(`node-agent
 /** The one file of node-agents that may know an SDK. */
 const SDK_HOMES: Record<string, string> = {
   dockerode: 'node-agents/miner/docker/client.ts',
-  ssh2: 'node-agents/validator/ssh.ts',
+  ssh2: 'node-agents/core/ssh/client.ts',
   '@polkadot': 'node-agents/core/chain/codec.ts',
 }
 

@@ -1,7 +1,10 @@
 import {
+  type MarkProof,
+  type OpenProof,
   type Penalties,
   problemBody,
   type ProblemCode,
+  proofState,
   published,
   registered,
   type Registration,
@@ -32,6 +35,8 @@ export class ControlError extends Error {
   readonly code: ControlCode
   readonly retryable: boolean
   readonly serverTimeMs: number | null
+  /** When the edge says that it may work; null: it did not say. */
+  retryAfterS: number | null = null
   constructor(code: ControlCode, message: string, retryable: boolean, serverTimeMs: number | null = null, cause?: unknown) {
     super(message, { cause })
     this.name = 'ControlError'
@@ -51,8 +56,10 @@ export function toControlError(status: number, text: string): ControlError {
   }
   const problem = problemBody.safeParse(json)
   if (!problem.success) return new ControlError('bad_reply', `HTTP ${status} and an unknown document`, status >= 500 || status === 429, null, problem.error)
-  const { code, title, detail, retryable, server_time_ms } = problem.data
-  return new ControlError(code, detail ? `${title}: ${detail}` : title, retryable || status >= 500, server_time_ms ?? null)
+  const { code, title, detail, retryable, server_time_ms, retry_after_s } = problem.data
+  const error = new ControlError(code, detail ? `${title}: ${detail}` : title, retryable || status >= 500, server_time_ms ?? null)
+  error.retryAfterS = retry_after_s ?? null
+  return error
 }
 
 /** Difference between the edge's clock and ours, learned from refusals. */
@@ -78,7 +85,7 @@ export class EdgeClock {
   }
 }
 
-type Call = { method: 'GET' | 'POST'; path: string; body?: unknown; signed: boolean }
+type Call = { method: 'GET' | 'POST' | 'PATCH'; path: string; body?: unknown; signed: boolean }
 
 /** A message that was cut in the middle of a character would be refused, and the whole report with it. */
 const wellFormed = (_: string, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)
@@ -123,6 +130,18 @@ export class HttpControl implements Control {
 
   publishPenalties(body: Penalties, signal: AbortSignal) {
     return this.#call({ method: 'POST', path: '/validator/penalties', body, signed: true }, published, signal)
+  }
+
+  openProof(body: OpenProof, signal: AbortSignal) {
+    return this.#call({ method: 'POST', path: '/validator/proofs', body, signed: true }, proofState, signal)
+  }
+
+  proof(id: string, waitS: number, signal: AbortSignal) {
+    return this.#call({ method: 'GET', path: `/validator/proofs/${id}?wait=${Math.trunc(waitS)}`, signed: true }, proofState, signal)
+  }
+
+  markProof(id: string, body: MarkProof, signal: AbortSignal) {
+    return this.#call({ method: 'PATCH', path: `/validator/proofs/${id}`, body, signed: true }, proofState, signal)
   }
 
   /** Binds this hotkey to another install. `from` must speak for it now; with `install` itself as `from` nothing changes. */

@@ -2,7 +2,10 @@ import type {
   FailureCode,
   HostFacts,
   Limits,
+  MarkProof,
+  OpenProof,
   Penalties,
+  ProofState,
   Published,
   registered,
   Registration,
@@ -14,7 +17,7 @@ import type {
   ValidatorState,
 } from '../../schema/index.ts'
 import type * as z from 'zod'
-import type { Axon, Block, ChainStatus, EpochState, Hyperparameters, Metagraph, Receipt, Served, WeightRow, WeightsCall } from './chain/types.ts'
+import type { Axon, Block, ChainStatus, EpochState, Hyperparameters, Metagraph, Pulse, Receipt, Served, WeightRow, WeightsCall } from './chain/types.ts'
 import type { Hotkey } from './hotkey.ts'
 
 /**
@@ -147,6 +150,57 @@ export interface Control {
   state(signal: AbortSignal): Promise<ValidatorState>
   publishScores(body: Scores, signal: AbortSignal): Promise<Published>
   publishPenalties(body: Penalties, signal: AbortSignal): Promise<Published>
+  /** Takes all free cards of a miner for a proof. Rejects `proof_refused` with `retryAfterS` when it is not the time for one. */
+  openProof(body: OpenProof, signal: AbortSignal): Promise<ProofState>
+  /** How it stands; waits up to `waitS` for a change of a proof that is `starting`. */
+  proof(id: string, waitS: number, signal: AbortSignal): Promise<ProofState>
+  /** Says how far it is. The same mark again changes nothing. */
+  markProof(id: string, body: MarkProof, signal: AbortSignal): Promise<ProofState>
+}
+
+/** Where somebody may log in, and the one host key that is believed there: "type base64". */
+export type SshDoor = { host: string; port: number; user: string; hostKey: string }
+
+/** A command that runs on the other side. */
+export interface SshRun {
+  /** Resolves once it is sent or buffered; rejects `broken`. */
+  write(text: string): Promise<void>
+  /** Its standard output, as it comes, until it ends; to be read by one reader. What nobody reads holds it up and is not kept here. Rejects `broken`. */
+  readonly output: AsyncIterable<Uint8Array>
+  /** The last 2 KB of its standard error. */
+  errors(): string
+  /** Exit code once it ended; null: it was killed, or the connection is gone. Never rejects. */
+  readonly ended: Promise<number | null>
+  /** Ends it, without waiting. */
+  close(): void
+}
+
+/** A login. */
+export interface SshLogin {
+  /** Writes a file there over SFTP, with mode 0600, its folder made first. Rejects with a `ShellError`. */
+  upload(path: string, content: Uint8Array, signal: AbortSignal): Promise<void>
+  /** Starts a command; the other side's shell reads it, so it is constant text or quoted. */
+  run(command: string, signal: AbortSignal): Promise<SshRun>
+  /** Ends the connection with all it carries. Never rejects. */
+  close(): Promise<void>
+}
+
+/** SSH to hosts that nobody trusts: whoever answers must hold the pinned host key, before anything else is said. Rejects with a `ShellError`. */
+export interface Shell {
+  /** The key exchange alone: its signature over a fresh hash shows that the host key is there, now. @returns milliseconds from dial to proof */
+  greet(door: SshDoor, timeoutMs: number, signal: AbortSignal): Promise<number>
+  login(door: SshDoor, privateKey: string, timeoutMs: number, signal: AbortSignal): Promise<SshLogin>
+}
+
+export type ShellCode = 'unreachable' | 'timeout' | 'wrong_host_key' | 'refused' | 'broken' | 'no_sftp' | 'failed'
+
+export class ShellError extends Error {
+  readonly code: ShellCode
+  constructor(code: ShellCode, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'ShellError'
+    this.code = code
+  }
 }
 
 /** Whom to prove: who it is on chain, and what it told the edge; null: the edge does not know it. */
@@ -201,6 +255,8 @@ export interface Chain {
   lastUpdate(netuid: number, mechanism: number, uid: number, at?: At): Promise<number>
   /** Whether weights that this hotkey had committed were revealed in the block of this hash. */
   revealed(netuid: number, mechanism: number, hotkey: string, at: string): Promise<boolean>
+  /** The newest drand pulse that the chain holds; null: it holds none. */
+  pulse(at?: At): Promise<Pulse | null>
   /** Free balance in rao. */
   balance(address: string, at?: At): Promise<bigint>
 

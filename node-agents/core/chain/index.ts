@@ -7,7 +7,7 @@ import { type Beacon, QUICKNET } from './drand.ts'
 import { readEpoch } from './epoch.ts'
 import { readHyperparameters } from './hyperparameters.ts'
 import { DEFAULTS, type Limits } from './limits.ts'
-import { readBalance, readTimestamp, readUid } from './lookups.ts'
+import { readBalance, readPulse, readTimestamp, readUid } from './lookups.ts'
 import { readLastUpdate, readWeightMatrix, readWeights } from './matrix.ts'
 import { readMetagraph } from './metagraph.ts'
 import { readRevealed } from './revealed.ts'
@@ -60,6 +60,7 @@ export function connectChain(o: ChainOptions): Chain {
     weightMatrix: async (netuid, mechanism, at) => readWeightMatrix(await link(), netuid, mechanism, at),
     lastUpdate: async (netuid, mechanism, uid, at) => readLastUpdate(await link(), netuid, mechanism, uid, at),
     revealed: async (netuid, mechanism, hotkey, at) => readRevealed(await link(), netuid, mechanism, hotkey, at),
+    pulse: async (at) => readPulse(await link(), at),
     balance: async (address, at) => readBalance(await link(), address, at),
 
     serveAxon: (by, call) => send(by, axonCall(call)),

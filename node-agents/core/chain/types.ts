@@ -105,3 +105,6 @@ export type ChainStatus = {
   /** Why there is no connection, or why the last endpoint was left. */
   trouble: string | null
 }
+
+/** A pulse of drand: nobody knows its randomness before its time, and everybody can check it afterwards. Hex without 0x. */
+export type Pulse = { round: number; randomness: string; signature: string }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { StateMiner } from '../../../schema/index.ts'
 import { failed, gpu, host, HOUR, invalid, NOW, proof, proofOf, view } from '../../../test/support/scores.ts'
 import type { Proof } from '../store/types.ts'
-import { readCatalog } from './catalog.ts'
+import { readCatalog } from '../../core/catalog.ts'
 import { type Lapse, valid } from './economics.ts'
 import { scoreMiner } from './score.ts'
 

@@ -1,5 +1,5 @@
 import type { Factor } from '../../../schema/index.ts'
-import { type Catalog, cardNamed } from './catalog.ts'
+import { type Catalog, cardNamed } from '../../core/catalog.ts'
 import type { CardProof } from './economics.ts'
 import { CHALLENGES_KEPT, PROOFS_KEPT, type Reliability } from './reliability.ts'
 import { hours, models, shownModel } from './words.ts'

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { failed, gpu, host, HOUR, invalid, MINER, NOW, proof, proofOf, ROUND, view } from '../../../test/support/scores.ts'
 import type { Proof } from '../store/types.ts'
-import { readCatalog } from './catalog.ts'
+import { readCatalog } from '../../core/catalog.ts'
 import { scoreMiner } from './score.ts'
 import type { MinerView, PeerNumber, Scored } from './types.ts'
 

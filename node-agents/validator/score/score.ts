@@ -1,5 +1,5 @@
 import { type Factor, SCORE_MAX } from '../../../schema/index.ts'
-import type { Catalog } from './catalog.ts'
+import type { Catalog } from '../../core/catalog.ts'
 import { byPeers } from './median.ts'
 import { type Standing, valid } from './economics.ts'
 import { ownFactors, provedGpusOf } from './own.ts'

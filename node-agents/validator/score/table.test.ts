@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { MINER, NOW, ROUND, view } from '../../../test/support/scores.ts'
 import type { Stat } from '../store/types.ts'
-import { readCatalog } from './catalog.ts'
+import { readCatalog } from '../../core/catalog.ts'
 import { scoreMiner } from './score.ts'
 import { summary } from './table.ts'
 import type { MinerView } from './types.ts'

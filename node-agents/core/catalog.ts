@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import * as z from 'zod'
-import { Mistake, reason } from '../../core/mistake.ts'
+import { Mistake, reason } from './mistake.ts'
 
-const FILE = new URL('../../../gpu/catalog.json', import.meta.url)
+const FILE = new URL('../../gpu/catalog.json', import.meta.url)
 const FIX = 'restore gpu/catalog.json from the release, or put right what is named here'
 
 const name = z.string().startsWith('NVIDIA ', 'names are those of nvidia-smi and begin with "NVIDIA "').max(64)
