@@ -6,7 +6,7 @@ import { gseed, key, prfRow, type Tag, word } from '../../node-agents/core/proof
 import type { Random } from '../../node-agents/core/proof/random.ts'
 import type { OpenRequest } from '../../node-agents/core/proof/request.ts'
 import type { Sizes } from '../../node-agents/core/proof/sizes.ts'
-import { statesOfStep, sweepByte } from '../../node-agents/core/proof/sweep.ts'
+import { freshRow, statesOfStep, sweepByte } from '../../node-agents/core/proof/sweep.ts'
 import type { Transcript } from '../../node-agents/core/proof/transcript.ts'
 
 type Chain = Sizes & {
@@ -32,14 +32,13 @@ type Vectors = {
 /** Made by test/vectors/pog.py. */
 export const VECTORS = JSON.parse(readFileSync(new URL('../vectors/pog.json', import.meta.url), 'utf8')) as Vectors
 
-/** A slow GPU: makes all states of a proof as the protocol says, row by row, and opens them. For small sizes. */
-
 export type Matrix = Int8Array[]
 
 /** What a dishonest one does instead. Each gets the matrix before, and a way to the right next one. */
 export type Cheat = {
-  /** What its chain starts from and hangs on, instead of the challenge. */
-  challenge?: Partial<Challenge>
+  /** What its chain and its sweep hang on, instead of what it was told. */
+  seed?: Uint8Array
+  nonce?: Uint8Array
   gpu?: number
   /** S_{t+1}. */
   round?: (t: number, before: Matrix, right: () => Matrix) => Matrix
@@ -51,31 +50,54 @@ export type Cheat = {
 
 type Tree = { /** Bytes of each leaf. */ leaves: Uint8Array[]; /** Hashes, leaves first. */ levels: Buffer[][] }
 
+/**
+ * A slow GPU: makes all states of a proof as the protocol says, row by row, and opens them. For small sizes. In the order of the protocol:
+ * made at `go`, asked for its `tip`, then `sweep(nonce)`, and only then for its `transcript` and openings.
+ */
 export class SlowGpu {
   readonly sizes: Sizes
   /** S_0 … S_K. */
   readonly states: Matrix[]
-  /** U_0 … U_Q. */
-  readonly u: Matrix[]
-  readonly transcript: Transcript
+  /** Root of S_K. */
+  readonly tip: Buffer
+  readonly #gpu: number
+  readonly #cheat: Cheat
   readonly #digests: Matrix
-  readonly #sweepTree: Tree
   readonly #trees = new Map<number, Tree & { groups: Buffer[] }>()
+  #swept: { u: Matrix[]; tree: Tree } | null = null
 
-  constructor(challenge: Challenge, gpu: number, cheat: Cheat = {}) {
-    const { seed, nonce, sizes } = { ...challenge, ...cheat.challenge }
-    const own = gseed(seed, cheat.gpu ?? gpu)
+  constructor({ sizes, ...challenge }: Challenge, gpu: number, cheat: Cheat = {}) {
+    const seed = cheat.seed ?? challenge.seed
     this.sizes = sizes
+    this.#gpu = cheat.gpu ?? gpu
+    this.#cheat = cheat
+    const own = gseed(seed, this.#gpu)
     this.#digests = matrix('X', seed, sizes.w, sizes.n)
     this.states = chain(matrix('W', own, sizes.n, sizes.n), matrix('S', own, sizes.n, sizes.n), sizes, cheat)
-    this.u = this.#sweep(matrix('U', gseed(nonce, cheat.gpu ?? gpu), sizes.lanes, sizes.n), cheat)
-    this.#sweepTree = tree(this.u.flat().map(bytesOf))
-    const roots = Array.from({ length: sizes.K }, (_, t) => rootOf(this.#tree(t + 1).levels))
-    this.transcript = {
-      tip: roots.at(-1) ?? Buffer.alloc(0),
-      roots: Buffer.concat(roots),
-      swp: Buffer.concat((this.u.at(-1) ?? []).map((row) => leafHash(bytesOf(row)))),
-      swr: rootOf(this.#sweepTree.levels),
+    this.tip = this.#root(sizes.K)
+  }
+
+  /** Carries U through the states; may be done again, with another nonce. */
+  sweep(nonce: Uint8Array): this {
+    const { lanes, n, Q } = this.sizes
+    const fresh = matrix('U', gseed(this.#cheat.nonce ?? nonce, this.#gpu), (Q + 1) * lanes, n)
+    const u = this.#sweep(fresh)
+    this.#swept = { u, tree: tree(u.flat().map(bytesOf)) }
+    return this
+  }
+
+  /** U_0 … U_Q. */
+  get u(): Matrix[] {
+    return this.#sweptOnce().u
+  }
+
+  get transcript(): Transcript {
+    const { u, tree } = this.#sweptOnce()
+    return {
+      tip: this.tip,
+      roots: Buffer.concat(Array.from({ length: this.sizes.K }, (_, t) => this.#root(t + 1))),
+      swp: Buffer.concat(at(u, this.sizes.Q).map((row) => leafHash(bytesOf(row)))),
+      swr: rootOf(tree.levels),
     }
   }
 
@@ -91,7 +113,7 @@ export class SlowGpu {
   }
 
   openLane(q: number, lane: number): Buffer {
-    const { leaves, levels } = this.#sweepTree
+    const { leaves, levels } = this.#sweptOnce().tree
     const index = q * this.sizes.lanes + lane
     return Buffer.concat([at(leaves, index), path(levels, index)])
   }
@@ -107,22 +129,38 @@ export class SlowGpu {
     return made
   }
 
-  #sweep(start: Matrix, { start: other, step }: Cheat): Matrix[] {
-    const u = [other ? other(start) : start]
-    for (let q = 0; q < this.sizes.Q; q++) {
+  #root(t: number): Buffer {
+    return rootOf(this.#tree(t).levels)
+  }
+
+  #sweptOnce(): { u: Matrix[]; tree: Tree } {
+    if (!this.#swept) throw new Error('this GPU was not told to sweep')
+    return this.#swept
+  }
+
+  #sweep(fresh: Matrix): Matrix[] {
+    const { lanes, Q } = this.sizes
+    const { start, step } = this.#cheat
+    const first = fresh.slice(0, lanes)
+    const u = [start ? start(first) : first]
+    for (let q = 0; q < Q; q++) {
       const before = at(u, q)
-      const states = statesOfStep(q, this.sizes).map((t) => at(this.states, t))
-      const next = (row: Int8Array) =>
-        Int8Array.from(row, (_, i) =>
-          sweepByte(
-            row,
-            states.map((s) => at(s, i)),
-          ),
-        )
-      const right = () => before.map(next)
+      const right = () => before.map((row, lane) => this.#next(q, row, at(fresh, freshRow(q + 1, lane, this.sizes))))
       u.push(step ? step(q, before, right) : right())
     }
     return u
+  }
+
+  /** One row of U_{q+1} from the row of U_q. */
+  #next(q: number, row: Int8Array, fresh: Int8Array): Int8Array {
+    const states = statesOfStep(q, this.sizes).map((t) => at(this.states, t))
+    const entry = (i: number) =>
+      sweepByte(
+        row,
+        states.map((s) => at(s, i)),
+        fresh[i] ?? 0,
+      )
+    return Int8Array.from(row, (_, i) => entry(i))
   }
 }
 

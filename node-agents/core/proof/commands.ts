@@ -1,12 +1,15 @@
 import type { OpenRequest } from './request.ts'
 import type { Sizes } from './sizes.ts'
 
-/** What a validator tells the script, in this order; all GPUs of the machine get the same, but for what they open. */
+/** What a validator tells the script, in this order. What names a GPU is for that one, at the moment it is ready for it; all else for all of them. */
 export type Command =
   | { c: 'ping'; /** 8 bytes. */ nonce: Uint8Array }
   | { c: 'prep'; sizes: Sizes }
   | { c: 'go'; seed: Uint8Array }
-  | { c: 'sweep'; nonce: Uint8Array; sizes: Sizes }
+  /** At once when the `tip` of this GPU is there. `nonce`: 32 bytes, fresh for this GPU. */
+  | { c: 'sweep'; gpu: number; nonce: Uint8Array; sizes: Sizes }
+  /** Only once its `swp` is there: before that, there is to be no time in which nothing is measured. */
+  | { c: 'roots'; gpu: number }
   | { c: 'open'; gpu: number; request: OpenRequest }
   | { c: 'quit' }
 
@@ -27,8 +30,10 @@ function body(command: Command): Record<string, unknown> {
       return { c: 'go', seed: hex(command.seed) }
     case 'sweep': {
       const { lanes, r, Q } = command.sizes
-      return { c: 'sweep', nonce: hex(command.nonce), lanes, r, Q }
+      return { c: 'sweep', g: command.gpu, nonce: hex(command.nonce), lanes, r, Q }
     }
+    case 'roots':
+      return { c: 'roots', g: command.gpu }
     case 'open':
       return { c: 'open', g: command.gpu, ...command.request }
     case 'quit':

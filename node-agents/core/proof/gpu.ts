@@ -3,16 +3,16 @@ import { Malformed } from './fault.ts'
 import type { Freivalds } from './freivalds.ts'
 import { leafHash } from './merkle.ts'
 import { brokenRow, isLane, parseLaneOpening, parseRowOpening, unsigned } from './opening.ts'
-import { gseed, key, prfRow } from './prf.ts'
+import { gseed, key, prfEntry, prfRow } from './prf.ts'
 import { type Due, dueOpenings, type LaneDue, type OpenRequest, openRequest, type RowDue } from './request.ts'
 import type { Sample, SweepCheck } from './sample.ts'
 import type { Sizes } from './sizes.ts'
-import { sweepByte } from './sweep.ts'
+import { freshRow, sweepByte } from './sweep.ts'
 import { checkTranscript, isTipOfRoots, lastLane, rootOf, type Transcript } from './transcript.ts'
 import type { Check, GpuVerdict, Place } from './verdict.ts'
 
-/** What a validator sends to all GPUs of one machine. */
-export type Challenge = { sizes: Sizes; /** 32 bytes. */ seed: Uint8Array; /** 32 bytes, for the sweep. */ nonce: Uint8Array }
+/** What a validator sends to all GPUs of one machine. Each gets a nonce of its own besides, for its sweep. */
+export type Challenge = { sizes: Sizes; /** 32 bytes. */ seed: Uint8Array }
 
 type Failure = { check: Check; at: Place } | null
 
@@ -25,6 +25,7 @@ export class GpuCheck {
   readonly request: OpenRequest
   readonly #gpu: number
   readonly #challenge: Challenge
+  readonly #nonce: Uint8Array
   readonly #transcript: Transcript
   readonly #freivalds: Freivalds
   readonly #sample: Sample
@@ -37,10 +38,11 @@ export class GpuCheck {
   #failed: GpuVerdict | null = null
 
   /** @throws Malformed when the transcript is not one of these sizes */
-  constructor(gpu: number, challenge: Challenge, transcript: Transcript, sample: Sample, freivalds: Freivalds) {
+  constructor(gpu: number, challenge: Challenge, nonce: Uint8Array, transcript: Transcript, sample: Sample, freivalds: Freivalds) {
     checkTranscript(transcript, challenge.sizes)
     this.#gpu = gpu
     this.#challenge = challenge
+    this.#nonce = nonce
     this.#transcript = transcript
     this.#freivalds = freivalds
     this.#sample = sample
@@ -109,7 +111,8 @@ export class GpuCheck {
     if (!isLane(opening, step, lane, this.#transcript.swr, sizes)) return { check: 'lane', at: { step, lane } }
     if (due.as === 'from') {
       if (step === 0 && !isSame(opening.row, this.#made('U', lane))) return { check: 'start', at: { step, lane } }
-      this.#awaited = sweepByte(opening.row, this.#terms.get(check) ?? [])
+      const fresh = prfEntry(key('U', gseed(this.#nonce, this.#gpu)), freshRow(step + 1, lane, sizes), check.i, sizes.n)
+      this.#awaited = sweepByte(opening.row, this.#terms.get(check) ?? [], fresh)
       this.#terms.delete(check)
       return null
     }
@@ -129,7 +132,7 @@ export class GpuCheck {
 
   /** A row of what no GPU has a say in: the first state, the first rows of the sweep. */
   #made(tag: 'S' | 'U', row: number): Int8Array {
-    const seed = tag === 'S' ? this.#challenge.seed : this.#challenge.nonce
+    const seed = tag === 'S' ? this.#challenge.seed : this.#nonce
     return prfRow(key(tag, gseed(seed, this.#gpu)), row, new Int8Array(this.#challenge.sizes.n))
   }
 }

@@ -1,8 +1,8 @@
 import { hash } from './merkle.ts'
 
 /**
- * The pseudo-random matrices of the proof: W (the weights of the chain), S (its first state), X (the digests) and U (the first rows of
- * the sweep). Three multiplications modulo 2^32 a word, in counter mode, so that any row can be made alone, on any engine.
+ * The pseudo-random matrices of the proof: W (the weights of the chain), S (its first state), X (the digests) and U (what goes into each
+ * step of the sweep). Three multiplications modulo 2^32 a word, in counter mode, so that any row can be made alone, on any engine.
  */
 
 export type Tag = 'W' | 'S' | 'X' | 'U'
@@ -37,6 +37,11 @@ export function prfRow(key: Key, row: number, out: Int8Array): Int8Array {
   const words = new Int32Array(out.buffer, out.byteOffset, out.length / 4)
   fill(key, row * words.length, words)
   return out
+}
+
+/** Entry `column` of that row alone, in a matrix of so many columns. */
+export function prfEntry(key: Key, row: number, column: number, columns: number): number {
+  return (word(key, (row * columns) / 4 + (column >> 2)) << (24 - 8 * (column & 3))) >> 24
 }
 
 function fill([k0, k1, k2, k3]: Key, first: number, words: Int32Array): void {

@@ -21,13 +21,15 @@ export type Sizes = {
 
 /** Beyond this n the sums of the private check are no longer exact in doubles (freivalds.ts). The others are those that the script takes. */
 export const MAX: Sizes = { n: 32_768, K: 1500, w: 1024, f: 64, lanes: 64, r: 16, Q: 65_536 }
+/** A GPU keeps them beside its states, and the verifier asks for some. Ten times what the largest card needs. */
+const MAX_SWEEP_BYTES = 2 ** 31
 
 /**
  * Says whether a proof can be made and checked exactly in these sizes.
  * @throws RangeError naming the first rule that does not hold: it is the caller's mistake, never the miner's
  */
 export function checkSizes(sizes: Sizes): void {
-  const { n, K, w, f, r } = sizes
+  const { n, K, w, f, lanes, r, Q } = sizes
   const rules: [boolean, string][] = [
     [endianness() === 'LE', 'this machine is big-endian: bytes of numbers would be read the wrong way round'],
     ...Object.entries(MAX).map(([name, most]): [boolean, string] => {
@@ -37,6 +39,7 @@ export function checkSizes(sizes: Sizes): void {
     [n >= 32 && isPowerOfTwo(n) && isPowerOfTwo(f), 'n and f are powers of two, n at least 32'],
     [4 * w * f <= n && (w * f) % 4 === 0, 'the digests of f rows, 4wf bytes, fit into one row of n, and wf is a multiple of 4'],
     [r <= K, 'a step of the sweep reads r states of the K there are'],
+    [(Q + 1) * lanes * n <= MAX_SWEEP_BYTES, `all rows of the sweep, (Q+1)·lanes·n bytes, are at most ${MAX_SWEEP_BYTES}`],
   ]
   for (const [holds, rule] of rules) if (!holds) throw new RangeError(`sizes of a proof: ${rule} (${JSON.stringify(sizes)})`)
 }

@@ -30,9 +30,9 @@ export class Verifier {
    * @throws RangeError for sizes that cannot be checked exactly, or not within KEEP_LIMIT
    */
   constructor(challenge: Challenge, gpus: number, random: Random = cryptoRandom) {
-    const { sizes, seed, nonce } = challenge
+    const { sizes, seed } = challenge
     checkSizes(sizes)
-    if (seed.length !== 32 || nonce.length !== 32) throw new RangeError('seed and nonce have 32 bytes')
+    if (seed.length !== 32) throw new RangeError('a seed has 32 bytes')
     if (!(Number.isInteger(gpus) && gpus >= 1)) throw new RangeError(`${gpus} GPUs`)
     const kept = keptBytes(sizes, gpus)
     if (kept > KEEP_LIMIT) throw new RangeError(`${gpus} GPUs in these sizes make a verifier keep ${kept} bytes, more than ${KEEP_LIMIT}`)
@@ -44,14 +44,16 @@ export class Verifier {
 
   /**
    * Takes what a GPU committed to, and only then draws what to ask it.
+   * @param nonce 32 bytes: what this GPU was sent for its sweep, and no other
    * @returns the request; null when nothing need be asked, because it is refused already
    */
-  commit(gpu: number, transcript: Transcript): OpenRequest | null {
+  commit(gpu: number, nonce: Uint8Array, transcript: Transcript): OpenRequest | null {
+    if (nonce.length !== 32) throw new RangeError('a nonce has 32 bytes')
     if (!this.#isOpen(gpu) || this.#rejected.has(gpu)) return null
     if (this.#checks.has(gpu)) return this.#refuse(gpu, 'committed twice')
     try {
       const sample = drawSample(this.#challenge.sizes, checksPerGpu(this.#gpus), this.#random)
-      const check = new GpuCheck(gpu, this.#challenge, transcript, sample, this.#freivalds)
+      const check = new GpuCheck(gpu, this.#challenge, nonce, transcript, sample, this.#freivalds)
       this.#checks.set(gpu, check)
       return check.verdict().result === 'unfinished' ? check.request : null
     } catch (error) {
