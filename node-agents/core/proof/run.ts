@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { Clock, Shell, SshDoor } from '../ports.ts'
+import type { Clock, Shell, SshDoor, SshRun } from '../ports.ts'
 import type { Random } from './random.ts'
 import { runSession } from './session/run.ts'
 import type { Hooks, SessionResult, Task } from './session/types.ts'
@@ -8,12 +8,14 @@ import type { Hooks, SessionResult, Task } from './session/types.ts'
 const LOGIN_MS = 20_000
 const UPLOAD_MS = 30_000
 const START_MS = 20_000
+const FILE = 'proof.py'
 const SCRIPT = new URL('../../../gpu/proof.py', import.meta.url)
 
 /** `auto`: the GPUs. `cpu`: for cards that are only said to be there. */
 export type Device = 'auto' | 'cpu'
 
-export type Over = {
+/** A host with Python, and how to get to it. */
+export type Host = {
   shell: Shell
   door: SshDoor
   /** Private half of the client key, OpenSSH's format. */
@@ -23,12 +25,10 @@ export type Over = {
   /** The Python there, such as "python3". */
   python: string
   device: Device
-  task: Task
-  hooks: Hooks
-  clock: Clock
   signal: AbortSignal
-  random?: Random
 }
+
+export type Over = Host & { task: Task; hooks: Hooks; clock: Clock; random?: Random }
 
 /** The miner's half, of this release. */
 export function proofScript(): Promise<Uint8Array> {
@@ -40,15 +40,23 @@ export function proofScript(): Promise<Uint8Array> {
  * What the session meets is in its result. Rejects with a `ShellError` when there was none: nobody let us in, or the script could not be
  * put there; with the signal's reason; and with what a hook rejects with.
  */
-export async function proveOver({ shell, door, key, script, python, device, task, hooks, clock, signal, random }: Over): Promise<SessionResult> {
+export function proveOver({ task, hooks, clock, random, ...host }: Over): Promise<SessionResult> {
+  const { signal } = host
+  return withScript(host, `serve --gpus ${task.gpus}`, (run) => runSession(run, task, hooks, { clock, signal, ...(random && { random }) }))
+}
+
+/** Logs in, starts the script with these arguments, and ends both in any case. */
+export async function withScript<T>(host: Host, args: string, use: (run: SshRun) => Promise<T>): Promise<T> {
+  const { shell, door, key, script, signal } = host
+  const within = (ms: number) => AbortSignal.any([signal, AbortSignal.timeout(ms)])
   const login = await shell.login(door, key, LOGIN_MS, signal)
   try {
     // Relative: where SFTP and the shell both begin, which can be written to wherever somebody can log in.
     const folder = `.${randomBytes(8).toString('hex')}`
-    await login.upload(`${folder}/proof.py`, script, AbortSignal.any([signal, AbortSignal.timeout(UPLOAD_MS)]))
-    const run = await login.run(commandOf({ folder, python, device, gpus: task.gpus }), AbortSignal.any([signal, AbortSignal.timeout(START_MS)]))
+    await login.upload(`${folder}/${FILE}`, script, within(UPLOAD_MS))
+    const run = await login.run(commandOf(host, folder, args), within(START_MS))
     try {
-      return await runSession(run, task, hooks, { clock, signal, ...(random && { random }) })
+      return await use(run)
     } finally {
       run.close()
     }
@@ -58,9 +66,8 @@ export async function proveOver({ shell, door, key, script, python, device, task
 }
 
 /** For a POSIX shell. The folder goes when the script ends, which it does once nobody talks to it any more. */
-function commandOf({ folder, python, device, gpus }: { folder: string; python: string; device: Device; gpus: number }): string {
-  const serve = `${quoted(python)} ${folder}/proof.py serve --device ${device} --gpus ${gpus}`
-  return `${serve}; code=$?; rm -rf ${folder}; exit $code`
+function commandOf({ python, device }: Pick<Host, 'python' | 'device'>, folder: string, args: string): string {
+  return `${quoted(python)} ${folder}/${FILE} ${args} --device ${device}; code=$?; rm -rf ${folder}; exit $code`
 }
 
 const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`

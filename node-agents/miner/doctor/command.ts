@@ -8,6 +8,7 @@ import { type Firewall, firewall } from '../docker/firewall.ts'
 import { Networks } from '../docker/networks.ts'
 import { type Probe, startProbe } from '../docker/probe.ts'
 import { PREFIX } from '../docker/driver.ts'
+import { INTERRUPTED, uninterrupted } from '../interrupt.ts'
 import { chain } from './chain.ts'
 import { edge } from './edge.ts'
 import { engineAnswers, images } from './engine.ts'
@@ -17,8 +18,6 @@ import { disk, hotkey, ports, stateDir } from './host.ts'
 import { isolation, noProbe, rules } from './network.ts'
 
 const NVIDIA_SMI_MS = 30_000
-/** As a shell says it. */
-const INTERRUPTED = 130
 
 /** What tests put in place of this host. */
 export type Outside = { out: (line: string) => void; walls: Firewall; prefix: string; /** Ctrl-C. */ signal: AbortSignal }
@@ -123,20 +122,4 @@ export async function doctorCommand(config: CheckConfig, argv: string[], outside
   const failed = findings.some((f) => f.status === 'fail')
   out(argv.includes('--json') ? JSON.stringify({ ok: !failed, findings }) : text(findings))
   return failed ? 1 : 0
-}
-
-/** Lets the work clean up after the first Ctrl-C; a second one ends the process at once. @returns null when it was interrupted */
-async function uninterrupted<T>(work: (signal: AbortSignal) => Promise<T>, from?: AbortSignal): Promise<T | null> {
-  const stop = new AbortController()
-  const onSignal = () => stop.abort()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, onSignal)
-  const signal = from ? AbortSignal.any([stop.signal, from]) : stop.signal
-  try {
-    return await work(signal)
-  } catch (error) {
-    if (signal.aborted) return null
-    throw error
-  } finally {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.removeListener(name, onSignal)
-  }
 }
