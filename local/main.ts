@@ -4,6 +4,7 @@ import { demo } from './stack/demo.ts'
 import { type Choice, choose, keepDriver } from './stack/engine.ts'
 import { Interrupted, Interruption } from './stack/interruption.ts'
 import { parseOptions, type UpOptions } from './stack/options.ts'
+import { noPython } from './stack/python.ts'
 import { Stack } from './stack/stack.ts'
 import { StackState } from './stack/state.ts'
 
@@ -20,7 +21,9 @@ async function up(options: UpOptions, interruption: Interruption): Promise<void>
     throw error
   })
   const { miners, port, simulate } = options
-  const stack = new Stack({ state, port, choice, miners, simulate, firstPort: FIRST_PORT })
+  const unprovable = await noPython(choice)
+  if (unprovable) choice.notes.push(unprovable)
+  const stack = new Stack({ state, port, choice, miners, simulate, firstPort: FIRST_PORT, recorded: unprovable !== null })
   interruption.kill = () => stack.kill()
   const start = async () => {
     await stack.startServers()

@@ -201,14 +201,15 @@ describe.skipIf(!engine)('npm start in a folder with rentals of another driver',
 
 describe('npm start -- --demo', () => {
   const acts = ['pause', 'resume', 'rekey', 'extend', 'restart', 'kill -9', 'recover']
-  const STEPS = ['start', 'chain', 'register', 'scores', 'weights', 'allocate', 'ssh', ...acts, 'release', 'stop']
+  const STEPS = ['start', 'chain', 'register', 'proof', 'scores', 'weights', 'allocate', 'ssh', ...acts, 'release', 'stop']
   const docker = { DOCKER_HOST: process.env['DOCKER_HOST'] ?? '' }
   const demo = (env: Record<string, string>, ...args: string[]) => run('local/main.ts', ['--demo', ...args], { TMPDIR: folder, ...env })
 
   async function works(driver: string, { code, out, err }: Ended): Promise<void> {
     expect({ code, err }).toEqual({ code: 0, err: '' })
     const last = JSON.parse(out.trim().split('\n').at(-1) ?? '') as { steps: Record<string, number>; snapshot_block: number }
-    expect(last).toMatchObject({ demo: 'ok', driver, registered: 3, snapshot_block: expect.any(Number), weights_read_back: true, uids: 2 })
+    expect(last).toMatchObject({ demo: 'ok', driver, registered: 3, proof: 'simulated', snapshot_block: expect.any(Number), weights_read_back: true, uids: 2 })
+    expect(out).toMatch(/^proof .* simulated: uid 2 8 cards in \d+\.\d s, uid 3 8 cards in \d+\.\d s$/m)
     expect(out).toMatch(/^scores .* uid 2 scores 100 \(8 x NVIDIA H200\), uid 3 scores 100 \(8 x NVIDIA H200\)$/m)
     expect(out).toMatch(/^weights .* 2 uids \(2, 3\), committed, revealed and read back at block \d+$/m)
     expect(last.snapshot_block % 25, 'snapshots are of such blocks only').toBe(0)
@@ -223,8 +224,10 @@ describe('npm start -- --demo', () => {
   it.skipIf(!engine)(
     'a failure names step and cause, and leaves nothing behind either',
     async () => {
-      const { code, err } = await demo(docker, '--driver', 'docker', '--image', '127.0.0.1:1/absent:1')
+      const { code, out, err } = await demo(docker, '--driver', 'docker', '--image', '127.0.0.1:1/absent:1')
       expect(code).toBe(1)
+      expect(out, 'nor can it be proved').toMatch(/^PROOFS ARE RECORDED, NOT RUN: 127\.0\.0\.1:1\/absent:1 cannot run them .*No such image/m)
+      expect(out).toMatch(/^proof .* recorded: uid 2 8 cards, uid 3 8 cards$/m)
       expect(err).toMatch(/^error: allocate failed after \d+ ms: al_\w+ is failed, not running: pull_failed/)
       expect(await readdir(folder)).toEqual([])
     },

@@ -6,6 +6,7 @@ import { Mistake, reason } from '../../node-agents/core/mistake.ts'
 import type { Choice } from './engine.ts'
 import type { Interruption } from './interruption.ts'
 import type { UpOptions } from './options.ts'
+import { noPython } from './python.ts'
 import { Stack } from './stack.ts'
 import { StackState } from './state.ts'
 import { type Say, Steps } from './steps.ts'
@@ -16,12 +17,13 @@ export async function demo(options: UpOptions, choice: Choice, interruption: Int
   const folder = await mkdtemp(join(tmpdir(), 'compute-demo-'))
   const steps = new Steps(say)
   let told: Told
-  for (const note of choice.notes) say(note)
   try {
     const { miners, simulate } = options
+    const unprovable = await noPython(choice)
+    for (const note of [...choice.notes, ...(unprovable ? [unprovable] : [])]) say(note)
     // Several demos at a time then rarely try the same ports first; a taken one is skipped anyway.
     const firstPort = randomInt(20_000, 29_000)
-    const stack = new Stack({ state: await StackState.open(folder), port: 0, choice, miners, simulate, firstPort })
+    const stack = new Stack({ state: await StackState.open(folder), port: 0, choice, miners, simulate, firstPort, recorded: unprovable !== null })
     interruption.kill = () => stack.kill()
     told = await thenStop(Promise.race([story(stack, choice, steps), stack.broken, interruption.first]), () => stopAll(stack, steps))
   } finally {
@@ -30,7 +32,7 @@ export async function demo(options: UpOptions, choice: Choice, interruption: Int
   const { registered, block: snapshot_block } = told.roster
   // `uids`: those that the validator's row on the chain gives weight to, as it read it back.
   const weights = { weights_read_back: true, uids: told.weights.uids.length }
-  say(JSON.stringify({ demo: 'ok', driver: choice.driver, registered, snapshot_block, ...weights, steps: steps.ms }))
+  say(JSON.stringify({ demo: 'ok', driver: choice.driver, registered, snapshot_block, proof: told.proof, ...weights, steps: steps.ms }))
 }
 
 function stopAll(stack: Stack, steps: Steps): Promise<unknown> {

@@ -1,17 +1,19 @@
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answer, type Api, connect, Refused } from '../../node-agents/cli/client.ts'
-import { errno, Mistake, reason } from '../../node-agents/core/mistake.ts'
+import { Mistake, reason } from '../../node-agents/core/mistake.ts'
 import { migrate } from '../database/migrate.ts'
 import { Child, type ChildOptions } from './child.ts'
 import type { Choice } from './engine.ts'
 import { StackMiner } from './miner.ts'
 import { BLOCK_MS } from './pace.ts'
+import type { Watched } from './patience.ts'
+import { isFree } from './port.ts'
+import { proofsOf, type Shown as Proof } from './proofs.ts'
 import type { StackState } from './state.ts'
 import { enrol, rolesFollow, type Roster } from './subnet.ts'
 import { StackValidator } from './validator.ts'
-import { type Scored, scoresOf, type Shown, weightsOf, type Weighed } from './weights.ts'
+import { type Scored, scoresOf, type Shown, weightsOf } from './weights.ts'
 
 const PORTS_A_MINER = 500
 const REGISTER_MS = 60_000
@@ -29,6 +31,8 @@ export type StackOptions = {
   simulate: string | null
   /** First SSH port of the first miner; the others follow. */
   firstPort: number
+  /** The validator runs no proofs, and is told which cards there are. */
+  recorded: boolean
 }
 
 type ServerOptions = Omit<ChildOptions, 'log'> & { /** What a person may do when it does not start. */ hint?: string }
@@ -56,6 +60,10 @@ export class Stack {
 
   get adminKey(): string {
     return this.#o.state.keys.edge.vars.ADMIN_KEY
+  }
+
+  get recorded(): boolean {
+    return this.#o.recorded
   }
 
   get miners(): readonly StackMiner[] {
@@ -126,8 +134,8 @@ export class Stack {
   async startChain(): Promise<Roster> {
     const miners = this.#miners.map((m) => m.hotkey)
     this.#goOn()
-    const hotkeys = { hotkeys: miners, simulate: this.#o.simulate }
-    this.#watch(await this.validator.start(this.#registration, this.chainUrl, NETUID, hotkeys))
+    const believed = this.#o.recorded ? { hotkeys: miners, simulate: this.#o.simulate } : null
+    this.#watch(await this.validator.start(this.#registration, this.chainUrl, NETUID, believed))
     const block = await this.#orBroken(enrol(this.chainUrl, NETUID, this.validator.hotkey, miners))
     const log = this.#o.state.path('log', 'validator.log')
     return this.#orBroken(rolesFollow(this.#api(this.adminKey), block, [this.validator.hotkey, ...miners], log))
@@ -140,17 +148,22 @@ export class Stack {
     await this.#orBroken(this.#registered())
   }
 
+  /** What the validator proved of its miners, once it did so for each. */
+  proofs(): Promise<Proof[]> {
+    return this.#orBroken(proofsOf(this.#watched))
+  }
+
   /** What the validator makes of its miners, once it has a score for each. */
   scores(): Promise<Scored[]> {
-    return this.#orBroken(scoresOf(this.#weighed))
+    return this.#orBroken(scoresOf(this.#watched))
   }
 
   /** Lets time on the chain go by until the validator has read back the weights it set for its miners. */
   weights(): Promise<Shown> {
-    return this.#orBroken(weightsOf(this.#weighed))
+    return this.#orBroken(weightsOf(this.#watched))
   }
 
-  get #weighed(): Weighed {
+  get #watched(): Watched {
     const { chainUrl, validator } = this
     return { chainUrl, netuid: NETUID, state: validator.state, miners: this.#miners.map((m) => m.hotkey), log: this.#o.state.path('log', 'validator.log') }
   }
@@ -277,16 +290,4 @@ async function isValid(api: Api): Promise<boolean> {
     if (error instanceof Refused && error.problem.code === 'unauthorized') return false
     throw error
   }
-}
-
-/** Throws a Mistake when something listens there already. */
-async function isFree(port: number): Promise<void> {
-  const server = createServer()
-  try {
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
-  } catch (error) {
-    if (errno(error) !== 'EADDRINUSE') throw error
-    throw new Mistake(`port ${port} is taken: stop what listens there, or choose another with npm start -- --port ${port + 1}`, error)
-  }
-  await new Promise((resolve) => server.close(resolve))
 }

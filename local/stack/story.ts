@@ -5,6 +5,7 @@ import { reason } from '../../node-agents/core/mistake.ts'
 import { generateHostKey } from '../../node-agents/miner/hostkey.ts'
 import type { Choice } from './engine.ts'
 import { runCommand } from './login.ts'
+import { kindOf, type ProofKind, type Shown as Proof } from './proofs.ts'
 import { NETUID, type Stack } from './stack.ts'
 import type { Steps } from './steps.ts'
 import type { Roster } from './subnet.ts'
@@ -108,15 +109,16 @@ class Rental {
   }
 }
 
-/** What a story leaves to tell: who is on the subnet, and the weights that the chain shows. */
-export type Told = { roster: Roster; weights: Shown }
+/** What a story leaves to tell: who is on the subnet, how its cards were proved, and the weights that the chain shows. */
+export type Told = { roster: Roster; proof: ProofKind; weights: Shown }
 
-/** The market, once through: miners that are scored, weights that are there, everything a tenant can do, and an agent that dies under it. */
+/** The market, once through: miners that are proved and scored, weights that are there, everything a tenant can do, and an agent that dies under it. */
 export async function story(stack: Stack, choice: Choice, steps: Steps): Promise<Told> {
   const roster = await opening(stack, choice, steps)
+  const proof = await proving(stack, steps)
   const weights = await valuing(stack, steps)
   await renting(stack, steps)
-  return { roster, weights }
+  return { roster, proof, weights }
 }
 
 async function opening(stack: Stack, choice: Choice, steps: Steps): Promise<Roster> {
@@ -137,6 +139,18 @@ async function opening(stack: Stack, choice: Choice, steps: Steps): Promise<Rost
   )
   return roster
 }
+
+async function proving(stack: Stack, steps: Steps): Promise<ProofKind> {
+  const text = ({ uid, cards, ms }: Proof) => `uid ${uid} ${cards} cards${stack.recorded ? '' : ` in ${seconds(ms)} s`}`
+  const proofs = await steps.run(
+    'proof',
+    () => stack.proofs(),
+    (all) => `${kindOf(all, stack.recorded)}: ${all.map(text).join(', ')}`,
+  )
+  return kindOf(proofs, stack.recorded)
+}
+
+const seconds = (ms: number) => (ms / 1000).toFixed(1)
 
 async function valuing(stack: Stack, steps: Steps): Promise<Shown> {
   await steps.run(

@@ -31,21 +31,22 @@ export class StackValidator {
   }
 
   /**
-   * Starts the agent. It believes that the miners have the cards they were given.
+   * Starts the agent.
    * @param registration the edge's `url#fingerprint`
+   * @param believed the miners that are believed to have the cards they were given; null: all are proved
    */
-  async start(registration: string, chain: string, netuid: number, miners: { hotkeys: string[]; simulate: string | null }): Promise<Child> {
+  async start(registration: string, chain: string, netuid: number, believed: { hotkeys: string[]; simulate: string | null } | null): Promise<Child> {
     const { folder, log } = this.#o
     const recorded = join(folder, 'proofs.json')
-    await record(recorded, miners.hotkeys, miners.simulate)
+    if (believed) await record(recorded, believed.hotkeys, believed.simulate)
     const args = {
       '--edge': registration,
       '--hotkey-file': join(folder, 'hotkey'),
       '--state': this.state,
       '--chain': chain,
       '--netuid': String(netuid),
-      '--recorded-proofs': recorded,
       '--max-random-delay': '0',
+      ...(believed && { '--recorded-proofs': recorded }),
     }
     this.#child = new Child({ name: 'validator', script: 'local/validator.ts', flags: AGENT_FLAGS, args: Object.entries(args).flat(), log })
     return this.#child
