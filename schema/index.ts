@@ -1,6 +1,7 @@
 export * from './allocation.ts'
 export * from './btauth.ts'
 export * from './event.ts'
+export * from './evidence.ts'
 export * from './hotkey.ts'
 export * from './ids.ts'
 export * from './image.ts'

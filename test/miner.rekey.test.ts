@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { WishRun } from '../schema/index.ts'
 import { DriverError } from '../node-agents/core/ports.ts'
-import { generateHostKey } from '../node-agents/miner/hostkey.ts'
+import { generateHostKey } from '../node-agents/core/hostkey.ts'
 import { ask, facts, holdAt, LONG, trouble } from './support/acts.ts'
 import { MinerWorld } from './support/miner.ts'
 import { until } from './support/until.ts'

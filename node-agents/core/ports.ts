@@ -5,6 +5,7 @@ import type {
   MarkProof,
   OpenProof,
   Penalties,
+  ProofEvidence,
   ProofState,
   Published,
   registered,
@@ -207,13 +208,36 @@ export class ShellError extends Error {
 export type ProofTarget = { uid: number; hotkey: string; miner: StateMiner | null }
 
 /** What came of a proof. `failed`: nothing could be proved, and nothing was proved wrong. */
-export type Proved =
+export type Proved = (
   | { result: 'valid'; gpus: { uuid: string; model: string }[]; /** Cards that are only said to be there. */ simulated: boolean }
   | { result: 'invalid' | 'failed'; reason: string }
+) & { /** Left out: there is none. */ evidence?: ProofEvidence }
 
-/** Proves which GPUs a miner has. Takes as long as it takes, until the signal fires; rejects only for what is this machine's own fault. */
+/** A place among those who are proved at the same moment. */
+export interface Seat {
+  /** Resolves when everybody who is expected is there or gave up, or was waited for long enough. Rejects when the signal fires. */
+  arrive(signal: AbortSignal): Promise<void>
+  /** It will not come, or is done: nobody waits for it any more. */
+  leave(): void
+}
+
+/** A miner that cannot be proved now, which is nobody's fault: a client took its cards, or it is not the time yet. */
+export class NotNow extends Error {
+  /** When it may work, in seconds; null: not known. */
+  readonly retryAfterS: number | null
+  constructor(message: string, retryAfterS: number | null, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'NotNow'
+    this.retryAfterS = retryAfterS
+  }
+}
+
+/**
+ * Proves which GPUs a miner has. Takes as long as it takes, until the signal fires; rejects with `NotNow`, and else only for what is this
+ * machine's own fault. @param seat left out: it is proved alone
+ */
 export interface Prover {
-  prove(target: ProofTarget, signal: AbortSignal): Promise<Proved>
+  prove(target: ProofTarget, signal: AbortSignal, seat?: Seat): Promise<Proved>
 }
 
 /** As much of it as a miner calls. */

@@ -1,8 +1,8 @@
 import { fingerprint, type Progress, type WishRun } from '../../schema/index.ts'
+import { generateHostKey } from '../core/hostkey.ts'
 import { type Clock, type Container, type ContainerIdentity, DriverError } from '../core/ports.ts'
 import { awaitBanner } from './banner.ts'
 import type { Note } from './book.ts'
-import { generateHostKey } from './hostkey.ts'
 import { pullWithin } from './pull.ts'
 import { type Tools, welcome } from './tools.ts'
 

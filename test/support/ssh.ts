@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ssh2, { type ConnectConfig } from 'ssh2'
-import { generateHostKey } from '../../node-agents/miner/hostkey.ts'
+import { generateHostKey } from '../../node-agents/core/hostkey.ts'
 import { knownHosts } from '../../schema/index.ts'
 
 const { Client } = ssh2

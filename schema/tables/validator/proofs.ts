@@ -1,4 +1,5 @@
 import { index, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { ProofEvidence } from '../../evidence.ts'
 import { bool, ms } from '../columns.ts'
 
 /** `valid`: proved. `invalid`: what came was wrong. `failed`: nothing could be proved (silence, a broken connection, a busy host). */
@@ -21,6 +22,8 @@ export const proofs = sqliteTable(
     simulated: bool().notNull(),
     /** Why it is not valid. */
     reason: text(),
+    /** Null: there is none, as of a proof that was recorded and not made. */
+    evidence: text({ mode: 'json' }).$type<ProofEvidence>(),
     durationMs: integer().notNull(),
     block: integer().notNull(),
     at: ms().notNull(),
