@@ -8,6 +8,9 @@ import type { Hooks, SessionResult, Task } from './session/types.ts'
 const LOGIN_MS = 20_000
 const UPLOAD_MS = 30_000
 const START_MS = 20_000
+/** The Python that every image is asked for. */
+export const PYTHON = 'python3'
+
 const FILE = 'proof.py'
 const SCRIPT = new URL('../../../gpu/proof.py', import.meta.url)
 
