@@ -11,6 +11,18 @@ export const PROOF_MAX_MS = 5 * 60_000
 export const PROOF_PAUSE_MS = 300 * 12_000
 /** Proofs of one miner that may begin within an hour, whoever asks. */
 export const PROOFS_PER_HOUR = 6
+/** Of those, by one validator: proofs that never came to `go` do not count for the pause, and nobody may use up all. */
+export const PROOFS_PER_HOUR_EACH = 3
+/** Proofs one validator may have open at a time: two waves of sessions. */
+export const PROOFS_OPEN_EACH = 64
+
+/** How long a proof of a card holds: while it was not rented, and in all (DESIGN §9). */
+export const PROOF_HOLDS_MS = { unrented: 24 * 3600_000, atMost: 7 * 24 * 3600_000 } as const
+/**
+ * A card whose proof no longer holds is kept for a proof this long after a rent of it is over, if any validator closed a proof not longer
+ * ago than `lately`.
+ */
+export const PROOF_DUE_MS = { kept: 10 * 60_000, lately: 2 * 3600_000 } as const
 
 /** What a validator asks for: all cards of this miner that are free now, reachable over SSH with this key. */
 export const openProof = z.object({ hotkey, ssh_key: sshPublicKey }).meta({ id: 'OpenProof' })
@@ -59,6 +71,8 @@ const positive = z.number().positive()
 export const measured = z.object({ tops: positive, gbs: positive, vram_gb: positive })
 export type Measured = z.infer<typeof measured>
 
+export const PROOF_RESULTS = ['valid', 'invalid', 'failed'] as const
+
 const digest = z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits')
 
 /**
@@ -73,7 +87,7 @@ export const proofVerdict = z
     hotkey,
     block: z.number().int().min(0),
     at_ms: moment,
-    result: z.enum(['valid', 'invalid', 'failed']),
+    result: z.enum(PROOF_RESULTS),
     /** One sentence. */
     text: z.string().min(1).max(500),
     /** Cards that are only said to be there: arithmetic was checked, speed was not. */

@@ -25,6 +25,8 @@ export const stateMiner = z.object({
   address: z.string(),
   simulated: z.boolean(),
   reported_at_ms: z.number().int().nullable(),
+  /** A card of it was just given back, its proof no longer holds, and the edge keeps it for a proof: for minutes, so be quick. */
+  proof_due: z.boolean().default(false),
   /** Cards that are there. */
   gpus: z.array(stateGpu).max(64),
 })

@@ -1,5 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm'
 import { fit } from './candidates.ts'
+import { kept } from './due.ts'
 import { fresh } from './publications.ts'
 
 /** What `validatorState` allows; a miner may have shown more cards one after the other. */
@@ -35,7 +36,8 @@ const cards = (nowMs: number) => sql`(SELECT json_group_array(json(card)) FROM (
 export function stateMiners(nowMs: number, simulated: boolean): SQL {
   return sql`
     WITH shown AS MATERIALIZED (
-      SELECT m.hotkey AS hotkey, m.version AS version, m.online AS online, m.address AS address, m.simulated AS simulated, m.report_at AS reportedAt, (${fit(simulated)}) AS available, ${cards(nowMs)} AS gpus
+      SELECT m.hotkey AS hotkey, m.version AS version, m.online AS online, m.address AS address, m.simulated AS simulated, m.report_at AS reportedAt, (${fit(simulated)}) AS available,
+        EXISTS (SELECT 1 FROM gpus g WHERE g.hotkey = m.hotkey AND g.claimed_by IS NULL AND g.gone_at IS NULL AND ${kept(nowMs)}) AS proofDue, ${cards(nowMs)} AS gpus
       FROM (SELECT * FROM agents INDEXED BY agents_present WHERE (uid IS NOT NULL OR source = 'allow') AND role = 'miner' AND standing <> 'removed') a
       JOIN miners m ON m.hotkey = a.hotkey LIMIT ${MOST.miners}),
     sized AS MATERIALIZED (SELECT hotkey, sum(${BYTES_EACH} + length(CAST(gpus AS BLOB))) OVER (ORDER BY length(CAST(gpus AS BLOB)), hotkey) AS so_far FROM shown)

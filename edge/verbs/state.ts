@@ -13,6 +13,7 @@ type MinerRow = {
   simulated: number
   reportedAt: number | null
   available: number
+  proofDue: number
   gpus: string
 }
 type Published = { kind: 'scores' | 'penalties'; document: string }
@@ -34,6 +35,7 @@ export async function stateOf(ctx: Ctx, asker: string): Promise<ValidatorState> 
   }
 }
 
-function miner({ simulated, reportedAt, available, gpus, ...same }: MinerRow): StateMiner {
-  return { ...same, available: available === 1, simulated: simulated === 1, reported_at_ms: reportedAt, gpus: JSON.parse(gpus) as StateGpu[] }
+function miner({ simulated, reportedAt, available, proofDue, gpus, ...same }: MinerRow): StateMiner {
+  const flags = { available: available === 1, simulated: simulated === 1, proof_due: proofDue === 1 }
+  return { ...same, ...flags, reported_at_ms: reportedAt, gpus: JSON.parse(gpus) as StateGpu[] }
 }

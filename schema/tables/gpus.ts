@@ -19,7 +19,11 @@ export const gpus = sqliteTable(
     /** Milliseconds under rents that are over. Kept by a trigger on `claims`, never written by hand: it only grows. */
     rentedMs: integer().notNull().default(0),
     missing: integer().notNull().default(0),
+    /** When it last stood in a valid proof of any validator; and what `rentedMs` was then. */
     provedAt: ms(),
+    provedRentedMs: integer(),
+    /** When a rent of it was over; null again once a proof had it. Kept by a trigger on `claims`, never written by hand. */
+    releasedAt: ms(),
     firstSeenAt: ms().notNull(),
     seenAt: ms().notNull(),
     goneAt: ms(),

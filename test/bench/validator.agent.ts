@@ -53,7 +53,15 @@ async function settle(): Promise<void> {
 function minerOf(hotkey: string, i: number): StateMiner {
   const card = (n: number) => ({ uuid: `GPU-${i}-${n}`, model: 'NVIDIA H200', vram_mb: 143_771, simulated: false, rented: n % 2 === 0, rented_ms: DAY_MS })
   const gpus = Array.from({ length: CARDS }, (_, n) => card(n))
-  const rest = { version: '2.0.0', online: 'online' as const, available: true, address: '198.18.0.1', simulated: false, reported_at_ms: clock.wallMs() }
+  const rest = {
+    version: '2.0.0',
+    online: 'online' as const,
+    available: true,
+    address: '198.18.0.1',
+    simulated: false,
+    reported_at_ms: clock.wallMs(),
+    proof_due: false,
+  }
   return { hotkey, ...rest, gpus }
 }
 

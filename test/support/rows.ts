@@ -46,6 +46,7 @@ export const aMiner = (hotkey: string): StateMiner => ({
   address: '192.0.2.1',
   simulated: false,
   reported_at_ms: AT,
+  proof_due: false,
   gpus: [{ uuid: 'GPU-1', model: 'NVIDIA H200', vram_mb: 143_771, simulated: false, rented: false, rented_ms: 5 }],
 })
 

@@ -28,6 +28,7 @@ export const host = (gpus: StateGpu[], o: Partial<StateMiner> = {}): StateMiner 
   address: '192.0.2.1',
   simulated: false,
   reported_at_ms: NOW,
+  proof_due: false,
   gpus,
   ...o,
 })

@@ -157,6 +157,7 @@ describe('explain', () => {
       address: 'h',
       simulated: false,
       reported_at_ms: NOW,
+      proof_due: false,
       gpus: [gpu],
     }
     await store.keepSpecs([miner], NOW)
