@@ -22,6 +22,10 @@ if (room === 'miner') {
   // What a validator's operator asks for most, without the name of the agent.
   const { validatorMain } = await import('./validator/main.ts')
   process.exitCode = await validatorMain([room, ...rest])
+} else if (room === 'proof' && rest[0] === 'run') {
+  // It makes a container on this host, as the agent there does.
+  const { minerMain } = await import('./miner/main.ts')
+  process.exitCode = await minerMain([room, ...rest.slice(1)])
 } else {
   const { cliMain } = await import('./cli/main.ts')
   process.exitCode = await cliMain(process.argv.slice(2))

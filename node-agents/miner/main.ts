@@ -95,7 +95,9 @@ async function metrics(agent: Agent, hotkey: string, at: { host: string; port: n
   return serveMetrics(await registryOf(agent, hotkey), at, log)
 }
 
-export type MakeDriver = (config: MinerConfig) => Promise<Driver> | Driver
+/** As much of a config as it takes to reach a container engine. */
+export type EngineConfig = Pick<MinerConfig, 'state' | 'bind' | 'docker' | 'networks' | 'dns' | 'disk'>
+export type MakeDriver = (config: EngineConfig) => Promise<Driver> | Driver
 
 /** Rentals that come at the same time and still find a network ready. */
 const SPARE_NETWORKS = 2

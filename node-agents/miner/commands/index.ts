@@ -24,6 +24,10 @@ export const COMMANDS: Record<string, Subcommand> = {
     summary: 'write a systemd unit for this agent',
     run: async (argv, hands) => (await import('./install.ts')).installCommand(argv, hands),
   },
+  proof: {
+    summary: 'prove the cards of this host to yourself, as a validator would; also: compute proof run',
+    run: async (argv, hands) => (await import('./proof.ts')).proofCommand(argv, hands),
+  },
   doctor: {
     summary: 'check this host the way a validator would, with the fix for everything that fails',
     run: async (argv, hands) => (await import('./doctor.ts')).doctor(argv, hands),

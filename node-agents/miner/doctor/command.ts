@@ -9,6 +9,7 @@ import { Networks } from '../docker/networks.ts'
 import { type Probe, startProbe } from '../docker/probe.ts'
 import { PREFIX } from '../docker/driver.ts'
 import { INTERRUPTED, uninterrupted } from '../interrupt.ts'
+import type { MakeDriver } from '../main.ts'
 import { chain } from './chain.ts'
 import { edge } from './edge.ts'
 import { engineAnswers, images } from './engine.ts'
@@ -16,12 +17,19 @@ import { fail, type Finding, ok, text } from './finding.ts'
 import { gpus } from './gpu.ts'
 import { disk, hotkey, ports, stateDir } from './host.ts'
 import { isolation, noProbe, rules } from './network.ts'
+import { proof } from './proof.ts'
 
 const NVIDIA_SMI_MS = 30_000
 
 /** What tests put in place of this host. */
-export type Outside = { out: (line: string) => void; walls: Firewall; prefix: string; /** Ctrl-C. */ signal: AbortSignal }
-type Place = Pick<Outside, 'walls' | 'prefix' | 'signal'>
+export type Outside = {
+  out: (line: string) => void
+  walls: Firewall
+  prefix: string
+  /** Containers for the proof of GPU; null: none is tried. */ makeDriver: MakeDriver | null
+  /** Ctrl-C. */ signal: AbortSignal
+}
+type Place = Pick<Outside, 'walls' | 'prefix' | 'makeDriver' | 'signal'>
 
 const identity = z.object({ install: z.string() })
 
@@ -50,7 +58,9 @@ export async function examine(config: CheckConfig, place: Place): Promise<Findin
     tried('edge', edge(config.edge, key.signer, await installOf(config.state))),
     tried('chain', chain(config, key.signer?.address ?? null, place.signal)),
   ])
-  return [...engineFindings, ...cards.findings, ...onEngine, ...doors, ...key.findings, ...state, ...at, ...onChain]
+  // Last and alone: what else is looked at would cost it speed.
+  const proved = facts && place.makeDriver ? await proof(config, place.makeDriver, place.signal) : []
+  return [...engineFindings, ...cards.findings, ...onEngine, ...doors, ...key.findings, ...state, ...at, ...onChain, ...proved]
 }
 
 async function inEngine(config: CheckConfig, engine: ReturnType<typeof connect>, facts: EngineFacts, uuids: string[], { walls, prefix, signal }: Place) {
@@ -112,12 +122,18 @@ const installOf = (state: string) =>
     () => null,
   )
 
-/** `compute miner doctor [--json]`. @param argv what the settings of the agent did not take @returns the exit code: 1 when something failed */
+const WORDS = ['--json', '--no-proof']
+
+/**
+ * `compute miner doctor [--json] [--no-proof]`. @param argv what the settings of the agent did not take
+ * @returns the exit code: 1 when something failed
+ */
 export async function doctorCommand(config: CheckConfig, argv: string[], outside: Partial<Outside> = {}): Promise<number> {
-  const strange = argv.filter((word) => word !== '--json')
-  if (strange.length > 0) throw new Mistake(`compute miner doctor knows no ${strange.join(' ')}; it knows --json and the flags of the agent`)
+  const strange = argv.filter((word) => !WORDS.includes(word))
+  if (strange.length > 0) throw new Mistake(`compute miner doctor knows no ${strange.join(' ')}; it knows ${WORDS.join(', ')} and the flags of the agent`)
   const { out = (line) => console.log(line), prefix = PREFIX } = outside
-  const findings = await uninterrupted((signal) => examine(config, { prefix, walls: outside.walls ?? firewall(prefix), signal }), outside.signal)
+  const makeDriver = argv.includes('--no-proof') ? null : (outside.makeDriver ?? null)
+  const findings = await uninterrupted((signal) => examine(config, { prefix, walls: outside.walls ?? firewall(prefix), makeDriver, signal }), outside.signal)
   if (!findings) return INTERRUPTED
   const failed = findings.some((f) => f.status === 'fail')
   out(argv.includes('--json') ? JSON.stringify({ ok: !failed, findings }) : text(findings))

@@ -6,8 +6,16 @@ import type { Claim } from '../../core/proof/identify/types.ts'
 import { nvidiaGpus } from '../nvidia.ts'
 import { type Simulated, simulatedGpus } from '../simulate.ts'
 
-/** Which cards to prove: all that are free, so many of them, or these. */
-export type Wanted = 'all' | number | string[]
+/** Which cards to prove: all that are free, every one of the host or none, so many of them, or these. */
+export type Wanted = 'all' | 'every' | number | string[]
+
+/** Cards were asked for that tenants have. */
+export class RentedOut extends Mistake {
+  constructor(what: string) {
+    super(`${what} rented: wait, nothing is taken from a tenant`)
+    this.name = 'RentedOut'
+  }
+}
 
 /** Parses `--gpus`. */
 export const wanted = z.string().transform((text, ctx): Wanted => {
@@ -31,23 +39,24 @@ export async function cardsHere(simulated: Simulated | null, hotkey: string, sig
 /**
  * The cards to prove, none of which a container holds. Pure.
  * @param held UUIDs that containers hold, the agent's or anybody's
- * @throws Mistake saying which are rented, or not here
+ * @throws RentedOut; Mistake for one that is not here
  */
 export function chooseCards(here: readonly GpuFact[], held: readonly string[], which: Wanted): GpuFact[] {
   const taken = new Set(held)
   const free = here.filter(({ uuid }) => !taken.has(uuid))
   if (Array.isArray(which)) return which.map((uuid) => named(here, taken, uuid))
-  if (free.length === 0) throw new Mistake(`all ${here.length} GPUs of this host are rented: wait for one, nothing is taken from a tenant`)
-  if (which === 'all') return free
-  if (which > free.length)
-    throw new Mistake(`--gpus ${which}: ${free.length} of ${here.length} GPUs are free${taken.size > 0 ? ', the others are rented' : ''}; say fewer, or wait`)
-  return free.slice(0, which)
+  if (free.length === 0) throw new RentedOut(`all ${here.length} GPUs of this host are`)
+  if (which === 'every' && free.length < here.length) throw new RentedOut(`${here.length - free.length} of ${here.length} GPUs are`)
+  if (which === 'all' || which === 'every') return free
+  if (which <= free.length) return free.slice(0, which)
+  if (which <= here.length) throw new RentedOut(`--gpus ${which}: ${here.length - free.length} of ${here.length} GPUs are`)
+  throw new Mistake(`--gpus ${which}: this host has ${here.length}`)
 }
 
 function named(here: readonly GpuFact[], taken: ReadonlySet<string>, uuid: string): GpuFact {
   const card = here.find((gpu) => gpu.uuid === uuid)
   if (!card) throw new Mistake(`--gpus ${uuid}: there is no such GPU; this host has ${here.map((gpu) => gpu.uuid).join(', ')}`)
-  if (taken.has(uuid)) throw new Mistake(`--gpus ${uuid} is rented: wait, nothing is taken from a tenant`)
+  if (taken.has(uuid)) throw new RentedOut(`--gpus ${uuid} is`)
   return card
 }
 

@@ -1,0 +1,70 @@
+import type { Identity } from '../../core/proof/identify/types.ts'
+import type { Phase, SessionResult } from '../../core/proof/session/types.ts'
+import { fail, type Finding, ok, warn } from '../doctor/finding.ts'
+
+/** What a validator would make of a session. `findings`: one for each gate, with its fix where it does not hold. */
+export type Judged = { result: 'valid' | 'invalid' | 'failed'; says: string; findings: Finding[] }
+
+const FASTER = 'nvidia-smi -q -d PERFORMANCE,POWER,CLOCK shows what slows a card; end what else runs on it, and raise power limit and cooling'
+const TESTED = 'dcgmi diag -r 3 tests the card and its memory; take back any overclocking, and run this again: twice the same means it makes errors'
+const SERVES = 'take an image with python3 and torch, such as one of gpu/Dockerfile'
+
+/** What to do about a session that ended too early. Pure. */
+const FIXES: Record<Phase, string> = {
+  hello: SERVES,
+  ping: 'run this again; if it repeats, the host is too busy to answer at once: end what else runs there',
+  prep: 'nvidia-smi shows who else holds memory of the cards; torch must be one that knows these cards (2.1 or newer)',
+  wait: 'run this again',
+  chain: FASTER,
+  sweep: FASTER,
+  roots: 'the CPU hashes for each GPU: give the host more cores, or end what else runs there',
+  open: 'run this again; if it repeats, end what else runs on the host',
+}
+
+/** Pure. @param identity null: not all GPUs got through what is timed */
+export function judgeTrial(session: SessionResult, identity: Identity | null): Judged {
+  const findings = [arithmetic(session), ...(session.ended === 'complete' ? [] : [early(session)]), ...(identity ? speed(identity) : []), ...engines(session)]
+  return { ...verdict(session, identity), findings }
+}
+
+function verdict({ ended, text, verdict: exact }: SessionResult, identity: Identity | null): Pick<Judged, 'result' | 'says'> {
+  if (exact.result === 'mismatch') return { result: 'invalid', says: `invalid: ${exact.text}. The same in a second session is called cheating` }
+  if (ended !== 'complete') return { result: 'failed', says: `failed: ${text}` }
+  if (exact.result !== 'passed') return { result: 'failed', says: `failed: ${exact.text}` }
+  if (!identity) return { result: 'failed', says: 'failed: not all GPUs have times' }
+  if (identity.result === 'refused') return { result: 'failed', says: `failed: ${identity.text}` }
+  if (identity.result === 'simulated') return { result: 'valid', says: 'simulated: the arithmetic holds, nothing is said of speed, and nobody pays for it' }
+  return { result: 'valid', says: `valid, paid as ${identity.model ?? 'nothing'}` }
+}
+
+function arithmetic({ verdict: exact }: SessionResult): Finding {
+  if (exact.result === 'passed') return ok('arithmetic', exact.text)
+  if (exact.result === 'mismatch') return fail('arithmetic', exact.text, TESTED)
+  return warn('arithmetic', `not all could be checked: ${exact.text}`, null)
+}
+
+const early = ({ ended, phase, text }: SessionResult): Finding =>
+  fail(
+    'session',
+    text,
+    ended === 'malformed' ? 'run this again with the image as it was built: something else writes to the output of the script' : FIXES[phase],
+  )
+
+function speed({ result, text, model, confidence, runnerUp, flags }: Identity): Finding[] {
+  const next = confidence === null || runnerUp === null ? '' : `; ${Math.round(confidence * 100)} % sure, next comes ${runnerUp}`
+  const said = {
+    proven: () => ok('speed', text + next),
+    simulated: () => warn('speed', text, null),
+    paid_down: () => warn('speed', `${text}: paid as ${model ?? 'nothing'}${next}`, FASTER),
+    refused: () => fail('speed', text, FASTER),
+  }
+  return [said[result](), ...flags.map((flag) => warn('flag', flag, null))]
+}
+
+/** Cards whose fastest units were left out say so: the script takes the fastest engine that is exact. */
+function engines({ claims }: SessionResult): Finding[] {
+  const slow = claims.filter(({ engine, torch }) => torch !== null && (engine === 'f32' || engine === 'f64'))
+  if (slow.length === 0) return []
+  const which = slow.map(({ gpu, engine }) => `GPU ${gpu} uses ${engine ?? '?'}`).join(', ')
+  return [warn('engine', `${which}: no unit for whole numbers or short floats was exact there`, 'a newer torch (2.8 or newer) knows more units')]
+}
