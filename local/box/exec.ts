@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
-import { tail } from '../../node-agents/miner/tail.ts'
+import { tail } from '../../node-agents/core/tail.ts'
 import { signalTo } from './processes.ts'
 
 /** As timeout(1) and the shells have it. */

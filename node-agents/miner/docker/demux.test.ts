@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { tail } from '../tail.ts'
+import { tail } from '../../core/tail.ts'
 import { demux } from './demux.ts'
 
 const frame = (stream: number, body: Buffer) => {

@@ -1,6 +1,6 @@
 import { finished } from 'node:stream/promises'
 import { DriverError } from '../../core/ports.ts'
-import { tail } from '../tail.ts'
+import { tail } from '../../core/tail.ts'
 import type { Engine } from './client.ts'
 import { demux } from './demux.ts'
 import { driverError } from './errors.ts'

@@ -1,0 +1,22 @@
+import type { Socket } from 'node:net'
+import { ShellError } from '../ports.ts'
+
+/** Bytes of one connection, all of SSH included; a session reads at most 64 MB of output. */
+const MOST_READ = 128 * 1024 * 1024
+/** Bytes of answers that a host has us make and does not take. */
+const MOST_UNSENT = 4 * 1024 * 1024
+/** Bytes of output that nobody has read: twice what an honest host may send unasked (SSH's window, on each of two streams). */
+const MOST_UNREAD = 8 * 1024 * 1024
+
+/**
+ * The bounds that SSH leaves to the honesty of the other side: it may ignore the window, ask without end and never read, or
+ * talk for ever.
+ */
+export function guard(socket: Socket, unread: () => number, fail: (error: ShellError) => void): void {
+  const broke = (how: string) => fail(new ShellError('broken', `the host ${how}`))
+  socket.on('data', () => {
+    if (socket.bytesRead > MOST_READ) broke(`sent more than ${MOST_READ} bytes`)
+    else if (socket.writableLength > MOST_UNSENT) broke('asks on and on, and reads no answer')
+    else if (unread() > MOST_UNREAD) broke('sends more than it is allowed to')
+  })
+}
