@@ -6,8 +6,6 @@ import { runSession } from './session/run.ts'
 import type { Hooks, SessionResult, Task } from './session/types.ts'
 
 const LOGIN_MS = 20_000
-const UPLOAD_MS = 30_000
-const START_MS = 20_000
 /** The Python that every image is asked for. */
 export const PYTHON = 'python3'
 
@@ -51,13 +49,12 @@ export function proveOver({ task, hooks, clock, random, ...host }: Over): Promis
 /** Logs in, starts the script with these arguments, and ends both in any case. */
 export async function withScript<T>(host: Host, args: string, use: (run: SshRun) => Promise<T>): Promise<T> {
   const { shell, door, key, script, signal } = host
-  const within = (ms: number) => AbortSignal.any([signal, AbortSignal.timeout(ms)])
   const login = await shell.login(door, key, LOGIN_MS, signal)
   try {
     // Relative: where SFTP and the shell both begin, which can be written to wherever somebody can log in.
     const folder = `.${randomBytes(8).toString('hex')}`
-    await login.upload(`${folder}/${FILE}`, script, within(UPLOAD_MS))
-    const run = await login.run(commandOf(host, folder, args), within(START_MS))
+    await login.upload(`${folder}/${FILE}`, script, signal)
+    const run = await login.run(commandOf(host, folder, args), signal)
     try {
       return await use(run)
     } finally {
