@@ -64,12 +64,27 @@ describe('a catalogue that was changed', () => {
     twins: [],
     measured: { ...numbers, avram_gb: 1, from: 'a' },
     vendor: { ...numbers, int8_tops: 1, vram_gb: 1, bandwidth_gbs: 1, from: 'a' },
+    memory: { mib: 1, from: 'a' },
+    calibration: null,
     ...o,
   })
-  const of = (...cards: object[]) => ({ dated: '2026-11-21', sources: { a: { what: 'a table', as_of: '2026-11-21' } }, cards })
+  const of = (...cards: object[]) => ({
+    dated: '2026-11-21',
+    sources: { a: { what: 'a table', as_of: '2026-11-21' } },
+    stock: { tops_of_peak: 0.5, gbs_of_peak: 0.25, from: 'a' },
+    cards,
+  })
   const [X, Y] = ['NVIDIA X', 'NVIDIA Y']
 
   it('is taken when all is there', () => expect(parseCatalog(of(card(X, { twins: [Y] }), card(Y, { twins: [X], score: 2 }))).best).toBe(2))
+  it('takes a calibration where there is one, and a dated share of the peaks where there is none', () => {
+    const calibration = { tops: 7, gbs: 8, as_of: '2026-11-20', driver: '570.1', from: 'a' }
+    const { cards } = parseCatalog(of(card(X), card(Y, { calibration })))
+    expect(cards.map((c) => c.expected)).toEqual([
+      { tops: 0.5, gbs: 0.25, estimate: '2026-11-21' },
+      { tops: 7, gbs: 8, estimate: null },
+    ])
+  })
   it.each<[string, unknown, RegExp]>([
     ['no file of ours', [], /expected object/],
     ['no cards', of(), /cards: /],
@@ -82,6 +97,13 @@ describe('a catalogue that was changed', () => {
     ['a twin that is not there', of(card(X, { twins: [Y] })), /NVIDIA X: its twin NVIDIA Y is not there/],
     ['a twin of one side', of(card(X, { twins: [Y] }), card(Y)), /does not name it back/],
     ['a source that is not there', of(card(X, { vendor: { ...card(X).vendor, from: 'b' } })), /there is no source "b"/],
+    [
+      'a source of a calibration that is not there',
+      of(card(X, { calibration: { tops: 1, gbs: 1, as_of: '2026-11-20', driver: '1', from: 'c' } })),
+      /no source "c"/,
+    ],
+    ['a share of the peak above all of it', { ...of(card(X)), stock: { tops_of_peak: 1.1, gbs_of_peak: 1, from: 'a' } }, /stock\.tops_of_peak: /],
+    ['a guess without a source', { ...of(card(X)), stock: { tops_of_peak: 1, gbs_of_peak: 1, from: 'z' } }, /stock: there is no source "z"/],
     ['no date', { ...of(card(X)), dated: 'today' }, /dated: /],
     ['no points and no reason', of(card(X), card(Y, { score: 0 })), /NVIDIA Y: why has it no points/],
     ['no points at all', of(card(X, { score: 0, note: 'no' })), /nothing to scale by/],

@@ -30,12 +30,24 @@ const card = z.strictObject({
     bandwidth_gbs: positive,
     from: z.string(),
   }),
+  /** All of it, as the driver says. */
+  memory: z.strictObject({ mib: z.int().positive(), from: z.string() }),
+  /** What the script of this release reached on an honest card; null: nobody measured it yet. */
+  calibration: z.strictObject({ tops: positive, gbs: positive, as_of: date, driver: z.string().min(1), from: z.string() }).nullable(),
 })
-export type Card = z.infer<typeof card>
+
+/** What an honest card reaches with the script. `estimate`: the date of a guess from the vendor's peaks; null: it was measured. */
+export type Expected = { tops: number; gbs: number; estimate: string | null }
+export type Card = z.infer<typeof card> & { expected: Expected }
+
+const share = z.number().positive().max(1)
+const stock = z.strictObject({ tops_of_peak: share, gbs_of_peak: share, from: z.string() })
 
 const file = z.strictObject({
   dated: date,
   sources: z.record(z.string(), z.strictObject({ what: z.string().min(1), as_of: date })),
+  /** Of the peaks, for cards that are not calibrated. */
+  stock,
   cards: z.array(card).min(1),
 })
 
@@ -68,13 +80,21 @@ export function parseCatalog(content: unknown): Catalog {
     const issues = parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`)
     throw new Mistake(`the GPU catalogue is not as it should be: ${issues.join('; ')}: ${FIX}`)
   }
-  const { dated, sources, cards } = parsed.data
+  const { dated, sources } = parsed.data
+  const estimated = sources[parsed.data.stock.from]?.as_of
+  if (estimated === undefined) throw new Mistake(`the GPU catalogue is not as it should be: stock: there is no source "${parsed.data.stock.from}": ${FIX}`)
+  const cards = parsed.data.cards.map((c) => ({ ...c, expected: expectedOf(c, parsed.data.stock, estimated) }))
   const byName = named(cards)
   const wrong = cards.flatMap((c) => faults(c, byName, sources))
   const best = Math.max(...cards.map((c) => c.score))
   if (best === 0) wrong.push('no card has points, so there is nothing to scale by')
   if (wrong.length > 0) throw new Mistake(`the GPU catalogue is not as it should be: ${wrong.join('; ')}: ${FIX}`)
   return { dated, sources, cards, best, byName }
+}
+
+function expectedOf({ calibration, vendor }: z.infer<typeof card>, by: z.infer<typeof stock>, estimate: string): Expected {
+  if (calibration) return { tops: calibration.tops, gbs: calibration.gbs, estimate: null }
+  return { tops: vendor.int8_tops * by.tops_of_peak, gbs: vendor.bandwidth_gbs * by.gbs_of_peak, estimate }
 }
 
 function named(cards: Card[]): Map<string, Card> {
@@ -89,7 +109,8 @@ function named(cards: Card[]): Map<string, Card> {
 }
 
 function faults(card: Card, byName: ReadonlyMap<string, Card>, sources: Catalog['sources']): string[] {
-  const unknown = [card.measured.from, card.vendor.from].filter((from) => !Object.hasOwn(sources, from))
+  const from = [card.measured, card.vendor, card.memory, card.calibration].flatMap((block) => block?.from ?? [])
+  const unknown = from.filter((from) => !Object.hasOwn(sources, from))
   const oneSided = card.twins.filter((twin) => !byName.get(key(twin))?.twins.some((back) => key(back) === key(card.name)))
   return [
     ...unknown.map((from) => `${card.name}: there is no source "${from}"`),
