@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proof of GPU: what runs on the host that is to be proved. README.md beside this file says what it proves.
 
-One file, Python 3.9 or newer; torch on GPUs, numpy (or torch) where there is none.
+One file, Python 3.9 or newer; torch on GPUs, numpy (or torch) where there is none, and for small sizes nothing at all.
 
     python3 proof.py info                      one line on each GPU: what it says it is (nothing of it is believed)
     python3 proof.py serve [--gpus N]          answers a validator: JSON lines on stdin and stdout
@@ -13,12 +13,19 @@ All arithmetic is of whole numbers, so each engine (int8, bf16, tf32, ... units)
     key(tag, s) = SHA256("pog2|" tag "|" s)[:16]; word(key, i) is a mixer of 32 bits; four int8 of a matrix per word
     chain   C = W . S_t^T, S_{t+1} = bits 8..15 of C: n^3 multiplications a round, and every state is kept
     commit  rows -> digest by a random matrix X -> digest of f digests -> SHA-256 leaf -> Merkle root
-    sweep   U_{q+1} = sum over r states of bits 8..15 of U_q . S^T, mod 256: reads r n^2 bytes a step
+    sweep   U_{q+1} = fresh rows + sum over r states of bits 8..15 of U_q . S^T, mod 256: reads r n^2 bytes a step
 
 One process per GPU does the work; the parent carries lines and ends them all when anything ends.
 """
 
 from __future__ import annotations
+
+import os
+import sys
+
+# What lies beside this file is no library, whatever it is called; and importing leaves no files.
+sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != os.path.dirname(os.path.realpath(__file__))]
+sys.dont_write_bytecode = True
 
 import argparse
 import base64
@@ -27,7 +34,7 @@ import hashlib
 import itertools
 import json
 import math
-import os
+import operator
 import re
 import select
 import shutil
@@ -35,7 +42,6 @@ import signal
 import site
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -46,6 +52,9 @@ import traceback
 MAX_LINE = 64 * 1024  # bytes of a command
 MAX_N = 32768  # the verifier's sums are exact up to here
 MAX_K, MAX_W, MAX_F, MAX_LANES, MAX_R, MAX_Q, MAX_OPEN = 8192, 1024, 64, 64, 16, 65536, 2048
+MAX_SWEEP = 1 << 31  # bytes of all rows of U
+MAX_GPUS = 64
+PLAIN_N = 1024  # what Python alone does in seconds
 ENGINES = ("i8", "bf16", "f16", "tf32", "f32", "f64")
 WIDTH = {"i8": 1, "bf16": 2, "f16": 2, "tf32": 4, "f32": 4, "f64": 8}  # bytes of one number on its way into the engine
 ROWS_AT_ONCE = 4096  # rows of a product made at once: enough for a GPU to be busy, and C stays small
@@ -102,7 +111,7 @@ def climb(leaf: bytes, i: int, beside: bytes) -> bytes:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Two backends, one set of doors. Products are A . B^T of int8 matrices: A [m, k], B [n, k] -> int32 [m, n].
+# Backends, one set of doors. Products are A . B^T of int8 matrices: A [m, k], B [n, k] -> int32 [m, n].
 
 
 class Numpy:
@@ -296,6 +305,61 @@ class Torch:
         return self.torch.cuda.max_memory_allocated() if self.device == "cuda" else 0
 
 
+class Plain:
+    """Python alone, where neither numpy nor torch is there: a few doors, for PlainProver. A matrix is a list of rows, each of them bytes."""
+
+    name, device = "python", "cpu"
+    engines = auto = ("i8",)
+    version = "python " + sys.version.split()[0]
+
+    def about(self) -> tuple[str, int]:
+        return "cpu", 0
+
+    def words(self, k: tuple[int, ...], first: int, count: int) -> bytes:
+        """word(k, i) for i = first .. first+count-1, four bytes each, little end first."""
+        return struct.pack(f"<{count}I", *(word(k, i) for i in range(first, first + count)))
+
+    def bytes(self, x) -> bytes:
+        return x if isinstance(x, bytes) else b"".join(x)
+
+    def forget(self) -> None:
+        """What is not referred to any more is free."""
+
+
+def word(k: tuple[int, ...], i: int) -> int:
+    """The mixer of 32 bits that all matrices come of."""
+    x = i + k[0] & 0xFFFFFFFF
+    x = (x ^ x >> 16) * 0x85EBCA6B + k[1] & 0xFFFFFFFF
+    x = (x ^ x >> 13) * 0xC2B2AE35 + k[2] & 0xFFFFFFFF
+    x = (x ^ x >> 16) * 0x27D4EB2F + k[3] & 0xFFFFFFFF
+    return x ^ x >> 15
+
+
+def plain_product(a: list[bytes], b: list[bytes]) -> list[bytes]:
+    """a . b^T of rows of int8, as rows of int32.
+
+    Each column of b is one long number with 32 bits for each of its rows, so that Python's own multiplication does a column at once.
+    Entries are moved up by 128 on their way into it, and sums by 2^31 on their way out, so that no piece borrows from the next.
+    """
+    ones, whole = int.from_bytes(b"\1\0\0\0" * len(b), "little"), b"".join(b)
+    columns, moved = [], bytes(x ^ 128 for x in range(256))
+    for c in range(len(b[0])):
+        column = bytearray(4 * len(b))
+        column[::4] = whole[c :: len(b[0])].translate(moved)
+        columns.append(int.from_bytes(column, "little") - 128 * ones)
+    top = ones << 31
+    return [((sum(map(operator.mul, int8s(row), columns)) + top) ^ top).to_bytes(4 * len(b), "little") for row in a]
+
+
+def int8s(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"{len(data)}b", data)
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    """Pieces of one size."""
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
 def signed(word: int) -> int:
     return word - (1 << 32) if word >= 1 << 31 else word
 
@@ -321,7 +385,7 @@ def check_host_memory(shape: tuple[int, ...]) -> None:
 
 
 def backends(device: str) -> list:
-    """All backends this device can have, best first."""
+    """All backends this device can have, best first. Python alone counts where nothing else is there."""
     makers = {"cuda": [lambda: Torch("cuda")], "cpu": [Numpy, lambda: Torch("cpu")]}
     found = []
     for make in makers["cuda"] + makers["cpu"] if device == "auto" else makers[device]:
@@ -331,14 +395,14 @@ def backends(device: str) -> list:
             print(f"not available: {problem}", file=sys.stderr)
         if found and device == "auto":
             break
-    return found
+    return found or ([Plain()] if device != "cuda" else [])
 
 
 def backend(device: str):
     """The best of them; raises Refusal when there is none."""
     found = backends(device)
     if not found:
-        raise Refusal("no torch that finds a GPU" if device == "cuda" else "this Python has neither numpy nor torch")
+        raise Refusal("no torch that finds a GPU")
     return found[0]
 
 
@@ -347,7 +411,7 @@ def backend(device: str):
 
 
 class Prover:
-    """States, digests and openings of GPU g. Calls come in the order prepare, chain, sweep, openings; Session sees to that."""
+    """States, digests and openings of GPU g. Calls come in the order prepare, chain, sweep, roots, openings; Session sees to that."""
 
     def __init__(self, be, g: int) -> None:
         self.be, self.g = be, g
@@ -407,9 +471,10 @@ class Prover:
         if need > free:
             raise Refusal(f"not enough memory: K={self.K} states of n={self.n} need {need / GB:.2f} GB in all, {free / GB:.2f} GB are free")
 
-    def fill(self, state, k: tuple[int, ...]) -> None:
-        for a in range(0, self.n, self.step):
-            state[a : a + self.step] = self.matrix(k, a, self.step, self.n)
+    def fill(self, m, k: tuple[int, ...]) -> None:
+        """All rows of the matrix that k chooses, in pieces."""
+        for a in range(0, len(m), self.step):
+            m[a : a + self.step] = self.matrix(k, a, min(self.step, len(m) - a), self.n)
 
     def time_engine(self, name: str) -> float:
         """Seconds of one piece of a round. Before that, a block of the product at its real size is compared with whole numbers."""
@@ -456,13 +521,13 @@ class Prover:
             raise Inexact("its results are not exact")
 
     def time_step(self, u, wide: bool) -> float:
-        """Seconds of one step of the sweep."""
+        """Seconds of one step of the sweep, the second of two: u goes on."""
         self.wide, states = wide, self.S[1 : 1 + min(4, self.K)]
-        self.step_of(states, u)
-        self.be.sync()
-        start = time.perf_counter()
-        self.step_of(states, u)
-        self.be.sync()
+        for _ in range(2):
+            self.be.sync()
+            start = time.perf_counter()
+            u += self.step_of(states, u)
+            self.be.sync()
         return time.perf_counter() - start
 
     # -- chain and commitments
@@ -490,13 +555,17 @@ class Prover:
         """Levels of the tree over state t, its groups of digests, and the leaves' bytes. The last few are kept."""
         if t in self.trees:
             return self.trees[t]
-        groups = self.digest(self.S[t]).view(self.be.int8).reshape(self.n // self.f, 4 * self.w * self.f)
-        size, leaves = 4 * self.w, self.be.bytes(self.digest(groups))
-        levels = merkle([sha(b"\0", leaves[at : at + size]) for at in range(0, len(leaves), size)])
+        groups = self.groups(t)
+        leaves = self.be.bytes(self.digest(groups))
+        levels = merkle([sha(b"\0", leaf) for leaf in cut(leaves, 4 * self.w)])
         while len(self.trees) >= 8:
             self.trees.pop(next(iter(self.trees)))
         self.trees[t] = levels, groups, leaves
         return self.trees[t]
+
+    def groups(self, t: int):
+        """Digests of all rows of state t, f of them a row."""
+        return self.digest(self.S[t]).view(self.be.int8).reshape(self.n // self.f, 4 * self.w * self.f)
 
     def roots(self) -> bytes:
         """Roots of S_1 .. S_K, 32 bytes each."""
@@ -505,13 +574,20 @@ class Prover:
     # -- sweep
 
     def sweep(self, nonce: bytes, lanes: int, r: int, Q: int) -> list[bytes]:
-        """Q steps over all states, r of them a step, each from the one before. @return the leaf hashes of the rows of U_Q"""
-        self.H, self.lanes, self.Q = self.be.empty(Q + 1, lanes, self.n), lanes, Q
-        self.H[0] = self.matrix(key("U", gpu_seed(nonce, self.g)), 0, lanes, self.n)
+        """Q steps over all states, r of them a step. U_0 comes of the nonce, and so do rows that are added to what each step gives: nobody
+        who has not the nonce gets from one step to the next. @return the leaf hashes of the rows of U_Q"""
+        fresh, self.lanes, self.Q = self.be.empty((Q + 1) * lanes, self.n), lanes, Q
+        self.fill(fresh, key("U", gpu_seed(nonce, self.g)))
+        self.H = fresh.reshape(Q + 1, lanes, self.n)
         for q in range(Q):
-            first = 1 + q % (self.K // r) * r
-            self.H[q + 1] = self.step_of(self.S[first : first + r], self.H[q])
+            following = self.H[q + 1]
+            following += self.step_of(self.states_of(q, r), self.H[q])
         return self.leaves_of(Q)
+
+    def states_of(self, q: int, r: int):
+        """The r states that step q reads: step after step it goes round all of them."""
+        first = 1 + q % (self.K // r) * r
+        return self.S[first : first + r]
 
     def step_of(self, states, u):
         """One step: [lanes, n] int8. An engine that takes int8 as it is reads all states in one product, others one by one."""
@@ -529,8 +605,7 @@ class Prover:
         return self.byte1(be.product(self.thin, block, small)).reshape(-1, self.n, lanes).sum(0, dtype=be.int8).T
 
     def leaves_of(self, q: int) -> list[bytes]:
-        rows = self.be.bytes(self.H[q])
-        return [sha(b"\0", rows[at : at + self.n]) for at in range(0, len(rows), self.n)]
+        return [sha(b"\0", row) for row in cut(self.be.bytes(self.H[q]), self.n)]
 
     def sweep_root(self) -> bytes:
         """Commits to all rows of all U: leaf q * lanes + l."""
@@ -548,6 +623,50 @@ class Prover:
     def open_sweep(self, q: int, lane: int) -> bytes:
         """row of U_q, the path."""
         return self.be.bytes(self.H[q][lane]) + path(self.sweep_levels, q * self.lanes + lane)
+
+
+class PlainProver(Prover):
+    """The same in Python alone: slow, for small sizes, and by other means, so that one can be checked by the other."""
+
+    def matrix(self, k: tuple[int, ...], first: int, rows: int, cols: int) -> list[bytes]:
+        return cut(self.be.words(k, first * cols // 4, rows * cols // 4), cols)
+
+    def prepare(self, n: int, K: int, w: int, f: int, engine: str, warn) -> str:
+        self.drop()
+        if engine not in ("auto", *self.be.engines):
+            raise Refusal("not on this device")
+        if n > PLAIN_N:
+            raise Refusal(f"n: at most {PLAIN_N} in a Python that has neither numpy nor torch")
+        check_host_memory((K + 1, n, n))
+        self.n, self.K, self.w, self.f, self.engine = n, K, w, f, self.be.engines[0]
+        return self.engine
+
+    def chain(self, seed: bytes, rounds: int) -> bytes:
+        mine = gpu_seed(seed, self.g)
+        self.X, W = self.matrix(key("X", seed), 0, self.w, self.n), self.matrix(key("W", mine), 0, self.n, self.n)
+        self.S = [self.matrix(key("S", mine), 0, self.n, self.n)]
+        for t in range(rounds):
+            self.S.append([row[1::4] for row in plain_product(W, self.S[t])])
+        return self.tree(rounds)[0][-1][0]
+
+    def digest(self, rows: list[bytes]) -> list[bytes]:
+        return plain_product(rows, [x[: len(rows[0])] for x in self.X])
+
+    def groups(self, t: int) -> list[bytes]:
+        return cut(b"".join(self.digest(self.S[t])), 4 * self.w * self.f)
+
+    def sweep(self, nonce: bytes, lanes: int, r: int, Q: int) -> list[bytes]:
+        fresh, self.lanes, self.Q = self.matrix(key("U", gpu_seed(nonce, self.g)), 0, (Q + 1) * lanes, self.n), lanes, Q
+        self.H = [fresh[:lanes]]
+        for q in range(Q):
+            terms = [plain_product(self.H[q], state) for state in self.states_of(q, r)]
+            parts = [[row, *(term[lane][1::4] for term in terms)] for lane, row in enumerate(fresh[(q + 1) * lanes :][:lanes])]
+            self.H.append([bytes(sum(entry) & 255 for entry in zip(*part)) for part in parts])
+        return self.leaves_of(Q)
+
+
+def prover_of(be, g: int) -> Prover:
+    return (PlainProver if be.name == "python" else Prover)(be, g)
 
 
 def first_line(problem: BaseException) -> str:
@@ -599,12 +718,12 @@ def sizes(m: dict) -> tuple[int, int, int, int, str]:
 
 
 class Session:
-    """Commands to one prover, in their order: prep, go, sweep, open; a new prep starts over."""
+    """Commands to one prover, in their order: prep, go, sweep, roots, open; a new prep starts over."""
 
     def __init__(self, prover: Prover, say) -> None:
         self.prover, self.g, self.stage = prover, prover.g, "new"
         self._say = say
-        self.commands = {"prep": self.prep, "go": self.go, "sweep": self.sweep, "open": self.open}
+        self.commands = {name: getattr(self, name) for name in ("prep", "go", "sweep", "roots", "open")}
 
     def say(self, t: str, **more) -> None:
         self._say({"t": t, "g": self.g, **more})
@@ -619,14 +738,14 @@ class Session:
         try:
             command = self.commands.get(m.get("c") if isinstance(m.get("c"), str) else "")
             if command is None:
-                raise Refusal("c: one of ping, prep, go, sweep, open, quit")
+                raise Refusal("c: one of ping, prep, go, sweep, roots, open, quit")
             command(m)
         except Refusal as refusal:
             self.say("error", m=str(refusal))
 
-    def at(self, *stages: str) -> None:
-        if self.stage not in stages:
-            raise Refusal("out of order: prep comes first, then go, then sweep, each once; open after go, of what is there")
+    def at(self, stage: str) -> None:
+        if self.stage != stage:
+            raise Refusal("out of order: prep, go, sweep and roots come one after the other, each once, and then open")
 
     def prep(self, m: dict) -> None:
         """Memory and engine; starts over, whatever came before."""
@@ -641,30 +760,34 @@ class Session:
         self.say("ready", engine=engine)
 
     def go(self, m: dict) -> None:
-        """The chain: its last root at once, for the clock, then all of them."""
+        """The chain, and its last root for the clock."""
         self.at("ready")
         seed = hexadecimal(m, "seed", 32)
         self.say("tip", root=self.prover.chain(seed, self.prover.K).hex())
         self.stage = "chained"
-        self.say("roots", d=b64(self.prover.roots()))
 
     def sweep(self, m: dict) -> None:
-        """The sweep: the leaves of its last step at once, for the clock, then the root over all steps."""
+        """The sweep, and the leaves of its last step for the clock."""
         self.at("chained")
         nonce, lanes = hexadecimal(m, "nonce", 32), integer(m, "lanes", 1, MAX_LANES)
         r, Q = integer(m, "r", 1, min(MAX_R, self.prover.K)), integer(m, "Q", 1, MAX_Q)
+        if (Q + 1) * lanes * self.prover.n > MAX_SWEEP:
+            raise Refusal(f"lanes and Q: rows of at most {MAX_SWEEP} bytes in all")
         self.say("swp", d=b64(b"".join(self.prover.sweep(nonce, lanes, r, Q))))
-        self.say("swr", root=self.prover.sweep_root().hex())
         self.stage = "swept"
+
+    def roots(self, m: dict) -> None:
+        """Commits to all states and all of the sweep, when no clock runs any more."""
+        self.at("swept")
+        self.say("roots", d=b64(self.prover.roots()))
+        self.say("swr", root=self.prover.sweep_root().hex())
+        self.stage = "committed"
 
     def open(self, m: dict) -> None:
         """Rows of states and of U, numbered in the order they were asked for. All are looked at before the first is sent."""
-        self.at("chained", "swept")
+        self.at("committed")
         p = self.prover
-        rows = pairs(m, "rows", 1, p.K, p.n)
-        if self.stage != "swept" and m.get("u") != []:
-            raise Refusal("u: an empty list before the sweep")
-        us = pairs(m, "u", 0, p.Q, p.lanes) if self.stage == "swept" else []
+        rows, us = pairs(m, "rows", 1, p.K, p.n), pairs(m, "u", 0, p.Q, p.lanes)
         for k, (t, i) in enumerate(rows):
             self.say("o", k=k, d=b64(p.open_row(t, i)))
         for k, (q, lane) in enumerate(us, len(rows)):
@@ -692,23 +815,19 @@ W_ROW = (48, -40, 88, 106, 8, 47, -51, -117)  # n=64, row 1
 CHAINS = (  # n K w f, lanes r Q; S_1[0, 0..7]; roots of S_1 and S_K; SHA-256 of S_K and of U_Q
     ((64, 4, 4, 4), (8, 2, 6), (113, 39, -80, -124, 117, 2, -38, 112),
      "44142355e70aba1239692fa176c46d16245f019562bde99301c2f60dd6c8fa21", "25c41ad056c4159cd1ba374c94b13c3b9d601516a8a692d672e06f810a12cd42",
-     "5012e134de5482b860c36423aa30ce265991cdedfa8cb1e9806a69a4f415964f", "62da8dee90abf924dea8957e29d489bc8874c9779c6462487cc0457c6c2d98ae"),
+     "5012e134de5482b860c36423aa30ce265991cdedfa8cb1e9806a69a4f415964f", "3a618476fb3bef994eda4cffd39fc0a222318ca780d3929dfd6c730471e87537"),
     ((256, 8, 16, 4), (8, 4, 6), (71, -2, -20, 45, -57, 9, 55, 115),
      "7cf0697e64a4b1f540c602301f724e5cc1da4ce4cd4ddddf2dde7f6f2c975d00", "91cd4ecf6e2d8f86df582ed49661d91891be9a40168051468a25ffac55d021f8",
-     "db5e9f5d288deb73f4bce121173daf1f1b0b73b7aaa87d077e96cbb55802a35f", "1d9c64538d79c217833df460e2e3991013e3e7e11b72f130adba4b2128e5777e"),
+     "db5e9f5d288deb73f4bce121173daf1f1b0b73b7aaa87d077e96cbb55802a35f", "2fc14dc1f71aaa3cdb08965dd9941f99aa8ee8c75bb42d8eff35ffa4b7f1ec2f"),
     ((1024, 4, 64, 4), (8, 4, 4), (104, -70, 96, 102, 54, -31, 11, -118),
      "e6d24584d08fd097422930c30d3c9b49c031763cf13f897912f5d42dfd856392", "a62be8cb75f73262a957d4ff0f184fc293e0a98cd3146670b52ac5d1043c456a",
-     "72ee184002937270704a9c99f75e4cf9250e6e0e89c28d100a45bcb0d3d25eb0", "db9a070205686a3c253658ab267718535762802a11aa5b35bb5c248d2f343f45"),
+     "72ee184002937270704a9c99f75e4cf9250e6e0e89c28d100a45bcb0d3d25eb0", "b3a5c78dbbc12b69ac45534113eea2c8d942637161c39c74fa035ef989cfee0b"),
 )  # fmt: skip
-
-
-def int8s(data: bytes) -> tuple[int, ...]:
-    return struct.unpack(f"{len(data)}b", data)
 
 
 def wrong_words(be) -> list[str]:
     """What of the PRF is not as it should be on this backend."""
-    p, wrong = Prover(be, 0), []
+    p, wrong = prover_of(be, 0), []
     for tag, words in WORDS.items():
         if struct.unpack("<4I", be.bytes(be.words(key(tag, SEED), 0, 4))) != words:
             wrong.append(f"words of {tag}")
@@ -742,7 +861,7 @@ def selftest(be, engine: str) -> dict:
     wrong = wrong_words(be)
     try:
         for case in CHAINS:
-            wrong += wrong_chain(Prover(be, 0), engine, case)
+            wrong += wrong_chain(prover_of(be, 0), engine, case)
     except Inexact as problem:
         wrong.append(str(problem))
     except Refusal as refusal:
@@ -903,7 +1022,7 @@ def work(options: argparse.Namespace) -> int:
             return run_selftest(g, options.device, say)
         if options.mode == "bench":
             return run_bench(g, options.device, say, options.n, options.K)
-        session = Session(Prover(backend(options.device), g), say)
+        session = Session(prover_of(backend(options.device), g), say)
         session.hello()
         if options.mode == "serve":
             for line in sys.stdin.buffer:
@@ -1111,7 +1230,7 @@ def supervise(options: argparse.Namespace) -> int:
     gpus = [] if options.device == "cpu" else visible_gpus()
     if options.device == "auto" and gpus:
         options.device = "cuda"
-    count = options.gpus or len(gpus) or 1
+    count = options.gpus or min(len(gpus), MAX_GPUS) or 1
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     children: list[Child] = []
@@ -1145,8 +1264,8 @@ def scratch_folder() -> str | None:
 
 def count_of(text: str) -> int:
     value = int(text)
-    if not 1 <= value <= 64:
-        raise argparse.ArgumentTypeError("1 to 64")
+    if not 1 <= value <= MAX_GPUS:
+        raise argparse.ArgumentTypeError(f"1 to {MAX_GPUS}")
     return value
 
 

@@ -14,7 +14,7 @@ import struct
 import numpy
 
 FIRST_SEED, FIRST_NONCE = bytes(range(32)), bytes(range(32, 64))
-# n, K, w, f, lanes, r, Q: the first three are those that the design published.
+# n, K, w, f, lanes, r, Q: the first three are those that the design published; its sweeps took no fresh rows, and are others here.
 PUBLISHED = [(64, 4, 4, 4, 8, 2, 6), (256, 8, 16, 4, 8, 4, 6), (1024, 4, 64, 4, 8, 4, 4)]
 FRESH = [(32, 1, 2, 4, 8, 1, 1), (64, 5, 2, 8, 8, 2, 7), (128, 3, 4, 8, 4, 3, 9), (128, 9, 16, 2, 8, 4, 5), (512, 2, 16, 8, 8, 1, 4), (2048, 2, 64, 8, 8, 2, 2)]
 
@@ -75,11 +75,13 @@ def state_root(state: numpy.ndarray, x: numpy.ndarray, f: int) -> bytes:
 
 
 def sweep(nonce: bytes, gpu: int, states: list, lanes: int, r: int, steps: int) -> list:
-    u = [matrix(key("U", gseed(nonce, gpu)), lanes, states[0].shape[1])]
+    # One matrix for all of it: the first rows start the sweep, and each step adds the next ones to what the states give.
+    fresh = matrix(key("U", gseed(nonce, gpu)), (steps + 1) * lanes, states[0].shape[1]).reshape(steps + 1, lanes, -1)
+    u = [fresh[0]]
     for q in range(steps):
         first = 1 + r * (q % ((len(states) - 1) // r))
         total = sum(byte1(product(u[-1], states[first + j])).astype(numpy.int64) for j in range(r))
-        u.append((total & 255).astype(numpy.uint8).view(numpy.int8))
+        u.append(((total + fresh[q + 1]) & 255).astype(numpy.uint8).view(numpy.int8))
     return u
 
 

@@ -7,31 +7,49 @@ export type ChainCheck = { t: number; a: number; i: number }
 export type SweepCheck = { q: number; lane: number; i: number }
 export type Sample = { chain: ChainCheck[]; sweep: SweepCheck[] }
 
+/** Checks of the last round and of the last step that each GPU gets: what they end in are the two lines that stopped the clock. */
+const LAST = { chain: 4, sweep: 2 }
+
 /**
- * How many checks each of so many GPUs gets: 128 and 32 for the whole machine, and never so few that one GPU may hope. One of them is
- * known beforehand (drawSample), so k-1 count: with a fraction x of wrong entries they see nothing with probability (1 - x·255/256)^(k-1).
- * 10 % on all 8 GPUs of a machine pass with 3.4e-6, on a single one of the 8 with 0.21.
+ * How many checks each of so many GPUs gets, those of the last round and step among them: 128 and 64 for the whole machine, and never so
+ * few that one GPU may hope. The last ones are known beforehand (drawSample), so k = 12 and 6 of 16 and 8 are free. With a fraction x of
+ * wrong entries these see nothing with probability (1 - x·255/256)^k: 10 % of the chain on all 8 GPUs of a machine pass with 4.2e-5, on
+ * a single one of the 8 with 0.28. A sweep that was worked out before the nonce was known is wrong in every second step (sweep.ts):
+ * it passes on one GPU with 2^-6, on 8 with 2^-48.
  */
 export function checksPerGpu(gpus: number): { chain: number; sweep: number } {
-  return { chain: Math.max(16, Math.ceil(128 / gpus)), sweep: Math.max(4, Math.ceil(32 / gpus)) }
+  return { chain: Math.max(16, Math.ceil(128 / gpus)), sweep: Math.max(8, Math.ceil(64 / gpus)) }
 }
 
 /**
- * What to check of one GPU, drawn only once everything it depends on is committed. Rounds and steps are stratified: the k-1 drawn ones
- * lie in as many equal parts, so that leaving out any stretch of them is seen more often than with free draws. The k-th, always there,
- * is the last round and the last step: what they end in are the two lines that stopped the clock.
+ * What to check of one GPU, drawn only once everything it depends on is committed. Rounds and steps are stratified: the free ones lie in
+ * as many equal parts, so that leaving out any stretch of them is seen more often than with free draws. Then come those of the last
+ * round, all of other rows and columns, and those of the last step, all of other lanes: so a line that stops the clock with anything
+ * but the right end of all the work before it passes with 256^-4 and 256^-2.
+ * @param count at least one more than LAST
  * @returns both lists ascending, so that a prover rebuilds few trees
  */
 export function drawSample({ n, K, lanes, Q }: Sizes, count: { chain: number; sweep: number }, random: Random): Sample {
   const at = () => random.below(n)
+  const [rows, columns] = [distinct(LAST.chain, n, random), distinct(LAST.chain, n, random)]
+  const [others, entries] = [distinct(Math.min(LAST.sweep, lanes), lanes, random), distinct(LAST.sweep, n, random)]
   return {
-    chain: strata(K, count.chain, random).map((t) => ({ t, a: at(), i: at() })),
-    sweep: strata(Q, count.sweep, random).map((q) => ({ q, lane: random.below(lanes), i: at() })),
+    chain: [...strata(K, count.chain - LAST.chain, random).map((t) => ({ t, a: at(), i: at() })), ...columns.map((i, k) => ({ t: K - 1, a: rows[k] ?? 0, i }))],
+    sweep: [
+      ...strata(Q, count.sweep - LAST.sweep, random).map((q) => ({ q, lane: random.below(lanes), i: at() })),
+      ...entries.map((i, k) => ({ q: Q - 1, lane: others[k % others.length] ?? 0, i })),
+    ],
   }
 }
 
-/** count-1 numbers below `length`, one out of each of as many equal parts, and then the last one; each part as likely to the last digit. */
-function strata(length: number, count: number, random: Random): number[] {
-  const parts = count - 1
-  return [...Array.from({ length: parts }, (_, part) => Math.floor((part * length + random.below(length)) / parts)), length - 1]
+/** One number below `length` out of each of so many equal parts; each as likely, to the last digit. */
+function strata(length: number, parts: number, random: Random): number[] {
+  return Array.from({ length: parts }, (_, part) => Math.floor((part * length + random.below(length)) / parts))
+}
+
+/** So many numbers below `limit`, no two the same. */
+function distinct(count: number, limit: number, random: Random): number[] {
+  const drawn = new Set<number>()
+  while (drawn.size < count) drawn.add(random.below(limit))
+  return [...drawn]
 }
