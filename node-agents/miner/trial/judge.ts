@@ -1,3 +1,5 @@
+import type { Card } from '../../core/catalog.ts'
+import { gatesOf, MEASURES, shown } from '../../core/proof/identify/gates.ts'
 import type { Identity } from '../../core/proof/identify/types.ts'
 import type { Phase, SessionResult } from '../../core/proof/session/types.ts'
 import { fail, type Finding, ok, warn } from '../doctor/finding.ts'
@@ -21,10 +23,11 @@ const FIXES: Record<Phase, string> = {
   open: 'run this again; if it repeats, end what else runs on the host',
 }
 
-/** Pure. @param identity null: not all GPUs got through what is timed */
-export function judgeTrial(session: SessionResult, identity: Identity | null): Judged {
-  const findings = [arithmetic(session), ...(session.ended === 'complete' ? [] : [early(session)]), ...(identity ? speed(identity) : []), ...engines(session)]
-  return { ...verdict(session, identity), findings }
+/** Pure. @param card what was claimed @param identity null: not all GPUs got through what is timed */
+export function judgeTrial(session: SessionResult, card: Card, identity: Identity | null): Judged {
+  const early = session.ended === 'complete' ? [] : [cut(session)]
+  const measured = identity ? [...gates(card, identity), ...said(identity)] : []
+  return { ...verdict(session, identity), findings: [...early, arithmetic(session), ...measured, ...engines(session)] }
 }
 
 function verdict({ ended, text, verdict: exact }: SessionResult, identity: Identity | null): Pick<Judged, 'result' | 'says'> {
@@ -43,22 +46,33 @@ function arithmetic({ verdict: exact }: SessionResult): Finding {
   return warn('arithmetic', `not all could be checked: ${exact.text}`, null)
 }
 
-const early = ({ ended, phase, text }: SessionResult): Finding =>
+const cut = ({ ended, phase, text }: SessionResult): Finding =>
   fail(
     'session',
     text,
     ended === 'malformed' ? 'run this again with the image as it was built: something else writes to the output of the script' : FIXES[phase],
   )
 
-function speed({ result, text, model, confidence, runnerUp, flags }: Identity): Finding[] {
+/** What was measured of the slowest card against the least that passes as what is claimed. */
+function gates(card: Card, { result, measured }: Identity): Finding[] {
+  if (result === 'simulated') return []
+  const least = gatesOf(card)
+  return MEASURES.map(({ name, unit }) => {
+    const says = `${shown(measured[name])} ${unit}, and an ${card.name} has at least ${shown(least[name])}`
+    return measured[name] >= least[name] ? ok(unit, says) : fail(unit, says, FASTER)
+  })
+}
+
+function said({ result, text, model, confidence, runnerUp, flags }: Identity): Finding[] {
   const next = confidence === null || runnerUp === null ? '' : `; ${Math.round(confidence * 100)} % sure, next comes ${runnerUp}`
-  const said = {
-    proven: () => ok('speed', text + next),
-    simulated: () => warn('speed', text, null),
-    paid_down: () => warn('speed', `${text}: paid as ${model ?? 'nothing'}${next}`, FASTER),
-    refused: () => fail('speed', text, FASTER),
+  const lesser = 'if it is what you claim, see the gates above; else claim what it is'
+  const finding = {
+    proven: () => ok('model', `it passes as ${model ?? 'nothing'}${next}`),
+    simulated: () => warn('model', text, null),
+    paid_down: () => warn('model', `it would be paid as ${model ?? 'nothing'}${next}`, lesser),
+    refused: () => fail('model', text, lesser),
   }
-  return [said[result](), ...flags.map((flag) => warn('flag', flag, null))]
+  return [finding[result](), ...flags.map((flag) => warn('flag', flag, null))]
 }
 
 /** Cards whose fastest units were left out say so: the script takes the fastest engine that is exact. */

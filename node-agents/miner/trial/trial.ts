@@ -117,7 +117,7 @@ async function proved({ claim, card, catalog, hotkey, bundle: path }: TrialOrder
     const measured = session.times.length === 0 ? null : measure(session.times, task.sizes)
     const identity = measured && identify(measured, claim, catalog)
     const digest = await bundle?.close()
-    return { ...judgeTrial(session, identity), session, measured, identity, bundle: null }
+    return { ...judgeTrial(session, card, identity), session, measured, identity, bundle: null }
   } finally {
     await bundle?.abort()
   }
