@@ -29,6 +29,10 @@ export type StackOptions = {
   edgeVars?: Record<string, string>
   /** What each miner is told otherwise. */
   config?: Partial<MinerConfig>
+  /** Stands between the nth miner's agent and its engine. */
+  between?: (driver: Driver, n: number) => Driver
+  /** Changes the built Worker. */
+  rewrite?: (script: string) => string
 }
 
 export type StackMiner = {
@@ -65,15 +69,17 @@ const BOX_IMAGE = 'compute-workspace:box'
 const PORTS = 100
 
 /** A whole market in this process: database, edge in workerd, admitted miners that clients can see. */
-export async function startStack({ miners = 1, driver = 'box', edgeVars = {}, config = {} }: StackOptions = {}): Promise<TestStack> {
+export async function startStack({ miners = 1, driver = 'box', edgeVars = {}, config = {}, between = same, rewrite }: StackOptions = {}): Promise<TestStack> {
   const folder = await mkdtemp(join(tmpdir(), 'compute-stack-'))
   const image = driver === 'box' ? BOX_IMAGE : driver.image
   const database = await startDatabase({ file: join(folder, 'database.sqlite') })
   await migrate(database.url)
-  const edge = await startTestEdge(database.url, { vars: { DEFAULT_IMAGE: image, ...edgeVars } })
+  const edge = await startTestEdge(database.url, { vars: { DEFAULT_IMAGE: image, ...edgeVars }, ...(rewrite && { rewrite }) })
   const watcher = await edge.key('stack')
   const made = await Promise.all(
-    Array.from({ length: miners }, (_, i) => makeMiner({ folder: join(folder, `miner-${i + 1}`), edge, watcher, driver, image, config })),
+    Array.from({ length: miners }, (_, i) =>
+      makeMiner({ folder: join(folder, `miner-${i + 1}`), edge, watcher, driver, image, config, between: (made) => between(made, i) }),
+    ),
   )
   let tenants = 0
   const stack: TestStack = {
@@ -107,9 +113,19 @@ export async function startStack({ miners = 1, driver = 'box', edgeVars = {}, co
   }
 }
 
-type MinerOptions = { folder: string; edge: TestEdge; watcher: string; driver: StackDriver; image: string; config: Partial<MinerConfig> }
+type MinerOptions = {
+  folder: string
+  edge: TestEdge
+  watcher: string
+  driver: StackDriver
+  image: string
+  config: Partial<MinerConfig>
+  between: (driver: Driver) => Driver
+}
 
-async function makeMiner({ folder, edge, watcher, driver, image, config }: MinerOptions): Promise<StackMiner> {
+const same = (driver: Driver) => driver
+
+async function makeMiner({ folder, edge, watcher, driver, image, config, between }: MinerOptions): Promise<StackMiner> {
   const { address: hotkey } = await generateHotkey(join(folder, 'hotkey'))
   await edge.call(edge.adminKey, 'POST', '/admin/allow', { hotkey, role: 'miner' })
   const first = randomInt(20_000, 30_000 - PORTS)
@@ -140,7 +156,8 @@ async function makeMiner({ folder, edge, watcher, driver, image, config }: Miner
     logLevel: 'info',
     ...config,
   }
-  const made = driver === 'box' ? boxDriver({ root: join(full.state, 'boxes') }) : dockerDriver({ socket: driver.socket, bindAddress: full.bind })
+  const real = driver === 'box' ? boxDriver({ root: join(full.state, 'boxes') }) : dockerDriver({ socket: driver.socket, bindAddress: full.bind })
+  const made = between(real)
   const lines: string[] = []
   let running: { abort: AbortController; ended: Promise<void> } | null = null
   return {
