@@ -39,9 +39,9 @@ export type Times = { gpu: number; chainMs: number; sweepMs: number }
 export type Committed = { gpu: number; nonce: Uint8Array; transcript: Transcript }
 
 /**
- * `complete`: all was opened and looked at, `verdict` says what it is worth. `timeout`: nothing came in time. `broken`: the connection or the
- * script ended. `refused`: the script said it cannot. `malformed`: what came is not the protocol. Only the first can be a proof, and
- * only it can be a mismatch, but for a mismatch that was found before the rest did not come.
+ * `complete`: the verdict is certain: all was opened and looked at, or a mismatch was found, after which nothing more is read. `timeout`:
+ * something did not come in time. `broken`: the connection or the script ended. `refused`: the script said it cannot. `malformed`: what came
+ * is not the protocol. Only the first can be a proof, and only it can be a mismatch.
  */
 export type Ended = 'complete' | 'timeout' | 'broken' | 'refused' | 'malformed'
 
