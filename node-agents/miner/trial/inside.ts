@@ -1,5 +1,6 @@
+import * as z from 'zod'
 import { reason } from '../../core/mistake.ts'
-import type { Container, Driver, Owner } from '../../core/ports.ts'
+import type { Container, Driver, Owner, SshRun } from '../../core/ports.ts'
 import { type Host, withScript } from '../../core/proof/run.ts'
 import { fail, type Finding, ok, warn } from '../doctor/finding.ts'
 
@@ -10,6 +11,7 @@ const OUTPUT_MOST = 1024 * 1024
 const SHOWN = 300
 const LOOK = `import sys, importlib.util as u
 print(sys.version.split()[0], *[m for m in ("torch", "numpy") if u.find_spec(m)])`
+const BY_HAND = 'python3 gpu/proof.py selftest by hand in the container says more; a torch that fits driver and card mostly helps'
 const IMAGE = 'gpu/Dockerfile makes an image with all that is needed'
 
 export type Inside = { driver: Driver; owner: Owner; container: Container; python: string; simulated: boolean }
@@ -34,33 +36,58 @@ const isOld = (version: string) => {
   return !(major > 3 || (major === 3 && minor >= 9))
 }
 
-/** Known answers on every engine of the cards, as `proof.py selftest` has them. */
+/** Known answers on every engine of the cards, as `proof.py selftest` has them. Rejects with the signal's reason. */
 export async function selftestInside(host: Host): Promise<Finding> {
   const signal = AbortSignal.any([host.signal, AbortSignal.timeout(SELFTEST_MS)])
   try {
-    const { code, said } = await withScript({ ...host, signal }, 'selftest', async (run) => {
-      let said = ''
-      const onAbort = () => run.close()
-      signal.addEventListener('abort', onAbort, { once: true })
-      try {
-        const decoder = new TextDecoder()
-        for await (const bytes of run.output) {
-          said += decoder.decode(bytes, { stream: true })
-          if (said.length > OUTPUT_MOST) throw new Error('its output has no end')
-        }
-        return { code: await run.ended, said: `${said}\n${run.errors()}`.trim() }
-      } finally {
-        signal.removeEventListener('abort', onAbort)
-      }
-    })
-    host.signal.throwIfAborted()
-    if (code === 0) return ok('selftest', shown(said))
-    const fix = 'python3 gpu/proof.py selftest by hand in the container says more; a torch that fits driver and card mostly helps'
-    return fail('selftest', `it ended with ${code === null ? 'no code' : `code ${code}`}: ${shown(said)}`, fix)
+    const { code, said, errors } = await withScript({ ...host, signal }, 'selftest', (run) => heard(run, signal))
+    if (code === 0) return ok('selftest', summary(said))
+    return fail('selftest', `it ended with ${code === null ? 'no code' : `code ${code}`}: ${shown(errors || said)}`, BY_HAND)
   } catch (error) {
     host.signal.throwIfAborted()
-    const slow = signal.aborted ? `it did not end within ${SELFTEST_MS / 1000} s` : reason(error)
-    return fail('selftest', slow, 'run this again; if it repeats, python3 gpu/proof.py selftest by hand in the container')
+    return fail('selftest', signal.aborted ? `it did not end within ${SELFTEST_MS / 1000} s` : reason(error), BY_HAND)
+  }
+}
+
+/** All that a command says, until it ends. Rejects with the signal's reason. */
+async function heard(run: SshRun, signal: AbortSignal): Promise<{ code: number | null; said: string; errors: string }> {
+  const onAbort = () => run.close()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    const decoder = new TextDecoder()
+    let said = ''
+    for await (const bytes of run.output) {
+      said += decoder.decode(bytes, { stream: true })
+      if (said.length > OUTPUT_MOST) throw new Error('its output has no end')
+    }
+    return { code: await run.ended, said, errors: run.errors() }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+const line = z.object({ t: z.literal('selftest'), g: z.number(), engines: z.record(z.string(), z.object({ ok: z.boolean().optional() })) })
+
+/** Which engines gave the known answers, of each GPU. */
+function summary(said: string): string {
+  const gpus = said.split('\n').flatMap((text) => {
+    const { data } = line.safeParse(jsonOf(text))
+    return data
+      ? [
+          `GPU ${data.g}: ${Object.entries(data.engines)
+            .flatMap(([name, { ok: right }]) => (right ? [name] : []))
+            .join(', ')}`,
+        ]
+      : []
+  })
+  return `known answers on ${shown(gpus.join('; ') || said)}`
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null // not one of its lines
   }
 }
 

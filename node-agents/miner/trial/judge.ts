@@ -26,8 +26,8 @@ const FIXES: Record<Phase, string> = {
 /** Pure. @param card what was claimed @param identity null: not all GPUs got through what is timed */
 export function judgeTrial(session: SessionResult, card: Card, identity: Identity | null): Judged {
   const early = session.ended === 'complete' ? [] : [cut(session)]
-  const measured = identity ? [...gates(card, identity), ...said(identity)] : []
-  return { ...verdict(session, identity), findings: [...early, arithmetic(session), ...measured, ...engines(session)] }
+  const measured = identity ? [...gates(card, identity), ...said(identity), ...engines(session, identity)] : []
+  return { ...verdict(session, identity), findings: [...early, arithmetic(session), ...measured] }
 }
 
 function verdict({ ended, text, verdict: exact }: SessionResult, identity: Identity | null): Pick<Judged, 'result' | 'says'> {
@@ -76,9 +76,9 @@ function said({ result, text, model, confidence, runnerUp, flags }: Identity): F
 }
 
 /** Cards whose fastest units were left out say so: the script takes the fastest engine that is exact. */
-function engines({ claims }: SessionResult): Finding[] {
-  const slow = claims.filter(({ engine, torch }) => torch !== null && (engine === 'f32' || engine === 'f64'))
-  if (slow.length === 0) return []
+function engines({ claims }: SessionResult, { result }: Identity): Finding[] {
+  const slow = claims.filter(({ engine }) => engine === 'f32' || engine === 'f64')
+  if (slow.length === 0 || result === 'simulated') return []
   const which = slow.map(({ gpu, engine }) => `GPU ${gpu} uses ${engine ?? '?'}`).join(', ')
   return [warn('engine', `${which}: no unit for whole numbers or short floats was exact there`, 'a newer torch (2.8 or newer) knows more units')]
 }
