@@ -1,3 +1,4 @@
+import { reason } from '../../mistake.ts'
 import type { Clock } from '../../ports.ts'
 import { type Command, commandLine } from '../commands.ts'
 import { Malformed } from '../fault.ts'
@@ -7,12 +8,13 @@ import { judge, type Verdict } from '../verdict.ts'
 import { Verifier } from '../verify.ts'
 import { readMessage } from '../wire.ts'
 import { commitment } from './commitment.ts'
+import { Crew } from './crew.ts'
 import { Deadline } from './deadline.ts'
 import { Ears } from './ears.ts'
 import { Failure } from './failure.ts'
 import { chunkLimit, HELLO_MS, openLimitMs, PING_MS, PINGS, PREP_MS, rootsLimitMs, SESSION_MS, timedLimitMs, totalLimit } from './limits.ts'
 import { resultOf } from './result.ts'
-import { type GpuMessage, GpuTalk, type Step } from './talk.ts'
+import type { GpuMessage, Step } from './talk.ts'
 import type { Committed, Hooks, Phase, Pipe, SessionResult, Task } from './types.ts'
 import { words } from './words.ts'
 
@@ -30,12 +32,11 @@ export class Session {
   readonly #clock: Clock
   readonly #random: Random
   readonly #ears: Ears
-  readonly #talks: GpuTalk[]
+  readonly #crew: Crew
   readonly #deadline: Deadline
   readonly #endsMs: number
   readonly #failed = Promise.withResolvers<never>()
   #phase: Phase = 'hello'
-  #goal: { step: Step; reached: () => void } | null = null
   #ping: Ping | null = null
   #rttMs: number | null = null
   #goMs: number | null = null
@@ -55,7 +56,7 @@ export class Session {
     this.#random = random
     const total = totalLimit(sizes, gpus)
     this.#ears = new Ears(pipe, { line: lineLimit(sizes), total, chunks: chunkLimit(total) })
-    this.#talks = Array.from({ length: gpus }, (_, gpu) => new GpuTalk(gpu, sizes, random))
+    this.#crew = new Crew(gpus, sizes, random)
     this.#deadline = new Deadline(clock, () => this.#fail(this.#late()))
     this.#endsMs = clock.monotonicMs() + SESSION_MS
     // Somebody waits for it only while there is something to wait for.
@@ -91,7 +92,7 @@ export class Session {
     await this.#all('prep', 'prep', 'ready', PREP_MS)
     const seed = await this.#ask('wait', this.#hooks.go)
     await this.#timed(seed)
-    for (const { gpu } of this.#talks) this.#send({ c: 'roots', gpu })
+    for (const { gpu } of this.#crew.talks) this.#send({ c: 'roots', gpu })
     await this.#all('roots', 'roots', 'committed', rootsLimitMs(this.#task.sizes, this.#task.gpus))
     await this.#open(seed)
   }
@@ -116,14 +117,14 @@ export class Session {
     this.#seed = seed
     // Before it is sent: what sending takes counts against the host, never for it.
     this.#goMs = this.#now()
-    const done = this.#all('chain', 'chain', 'swept', timedLimitMs(this.#task.chainMs, this.#rttMs ?? 0))
-    this.#send({ c: 'go', seed })
+    const done = this.#all('chain', 'chain', 'swept', timedLimitMs(this.#task.chainMs, this.#rttMs ?? 0), this.#goMs)
+    this.#send({ c: 'go', seed }, this.#goMs)
     await done
   }
 
   async #open(seed: Uint8Array): Promise<void> {
     const { sizes, gpus } = this.#task
-    this.#committed = this.#talks.flatMap((talk) => talk.committed() ?? [])
+    this.#committed = this.#crew.committed()
     const digest = commitment(sizes, seed, this.#committed)
     await this.#ask('roots', (signal) => this.#hooks.committed(digest, signal))
     const verifier = new Verifier({ sizes, seed }, gpus, this.#random)
@@ -138,14 +139,10 @@ export class Session {
   }
 
   /** Until all GPUs have come from one step to another. Begins at once: may be called before what makes them move is sent. */
-  #all(phase: Phase, from: Step, to: Step, limitMs: number): Promise<void> {
+  #all(phase: Phase, from: Step, to: Step, limitMs: number, nowMs = this.#now()): Promise<void> {
     this.#phase = phase
-    const now = this.#now()
-    for (const talk of this.#talks) talk.begin(from, now, limitMs)
-    const reached = new Promise<void>((resolve) => {
-      this.#goal = { step: to, reached: resolve }
-    })
-    this.#limitTalks()
+    const reached = this.#crew.go(from, to, nowMs, limitMs)
+    this.#limitCrew()
     return this.#unlessFailed(reached)
   }
 
@@ -163,7 +160,10 @@ export class Session {
   }
 
   #unlessFailed<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#failed.promise])
+    const first = Promise.race([work, this.#failed.promise])
+    // Who began it may be gone by the time it fails.
+    first.catch(() => undefined)
+    return first
   }
 
   async #listen(): Promise<void> {
@@ -201,13 +201,13 @@ export class Session {
   }
 
   #ofGpu(message: GpuMessage): void {
-    const talk = this.#talks[message.g]
-    if (!talk) throw new Malformed(`a line is of GPU ${message.g}, and there are ${this.#talks.length}`)
+    const talk = this.#crew.of(message)
     try {
       const answer = talk.hear(message, this.#atMs)
       if (answer) {
-        talk.begin('sweep', this.#now(), timedLimitMs(this.#task.sweepMs, this.#rttMs ?? 0))
-        this.#send(answer)
+        const now = this.#now()
+        talk.begin('sweep', now, timedLimitMs(this.#task.sweepMs, this.#rttMs ?? 0))
+        this.#send(answer, now)
       }
       if (message.t === 'o') this.#verifier?.take(message.g, message.k, message.d)
       if (message.t === 'done') this.#verifier?.done(message.g)
@@ -219,15 +219,10 @@ export class Session {
 
   /** After every line of a GPU: is the verdict certain, or the phase over, and until when may the next one take? */
   #advance(): void {
-    if (this.#phase === 'open' && this.#isDecided()) return this.#reached()
-    if (this.#goal && this.#talks.every((talk) => talk.isAt(this.#goal?.step ?? 'done'))) this.#reached()
-    else this.#limitTalks()
-  }
-
-  #reached(): void {
-    this.#goal?.reached()
-    this.#goal = null
-    if (this.#phase === 'open') this.#isOver = true
+    if (this.#phase === 'open' && this.#isDecided()) this.#crew.arrive()
+    this.#crew.look()
+    if (this.#phase === 'open' && !this.#crew.slowest()) this.#isOver = true
+    this.#limitCrew()
   }
 
   /** Whether nothing that may still come can better the verdict. @throws Failure when it is not even one */
@@ -240,19 +235,12 @@ export class Session {
   #verdict(failure: Failure | null): Verdict {
     const fault = failure?.ended === 'malformed' ? failure : null
     if (fault) this.#verifier?.malformed(fault.gpu, fault)
-    const none = this.#talks.map(({ gpu }) => ({ gpu, result: 'unfinished', checked: 0, asked: 0 }) as const)
+    const none = this.#crew.talks.map(({ gpu }) => ({ gpu, result: 'unfinished', checked: 0, asked: 0 }) as const)
     return this.#verifier?.verdict() ?? judge(none, fault?.message ?? null)
   }
 
-  /** The GPU whose time is up first, of those that have not yet come where all are to come. */
-  #slowest(): GpuTalk | null {
-    const { step } = this.#goal ?? {}
-    const behind = step ? this.#talks.filter((talk) => !talk.isAt(step)) : []
-    return behind.reduce<GpuTalk | null>((slowest, talk) => (slowest && slowest.dueMs <= talk.dueMs ? slowest : talk), null)
-  }
-
-  #limitTalks(): void {
-    this.#limit(this.#slowest()?.dueMs ?? this.#endsMs)
+  #limitCrew(): void {
+    this.#limit(this.#crew.slowest()?.dueMs ?? this.#endsMs)
   }
 
   #limit(atMs: number): void {
@@ -260,16 +248,16 @@ export class Session {
   }
 
   #late(): Failure {
-    const talk = this.#slowest()
+    const talk = this.#crew.slowest()
     if (!talk) return new Failure('timeout', this.#phase === 'ping' ? 'no pong in time' : `the session took longer than ${SESSION_MS / 1000} s`)
-    return new Failure('timeout', `GPU ${talk.gpu} was not done in time`, talk.gpu)
+    return new Failure('timeout', `GPU ${talk.gpu} was not done after ${(talk.limitMs / 1000).toFixed(1)} s`, talk.gpu)
   }
 
-  #send(command: Command): void {
+  #send(command: Command, nowMs = this.#now()): void {
     const line = commandLine(command)
     this.#out += line.length
-    if (this.#goMs !== null) this.#hooks.heard?.({ from: 'us', atMs: this.#now() - this.#goMs, line: line.trimEnd() })
-    this.#pipe.write(line).catch((error: unknown) => this.#fail(new Failure('broken', 'the connection broke', null, error)))
+    if (this.#goMs !== null && command.c !== 'quit') this.#hooks.heard?.({ from: 'us', atMs: nowMs - this.#goMs, line: line.trimEnd() })
+    this.#pipe.write(line).catch((error: unknown) => this.#fail(new Failure('broken', `the connection broke: ${words(reason(error))}`, null, error)))
   }
 
   #fail(error: unknown): void {
@@ -287,7 +275,7 @@ export class Session {
       failure,
       verdict: this.#verdict(failure),
       phase: this.#phase,
-      talks: this.#talks,
+      talks: this.#crew.talks,
       seed: this.#seed,
       committed: this.#committed,
       rttMs: this.#rttMs,

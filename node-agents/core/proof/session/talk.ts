@@ -42,9 +42,9 @@ export class GpuTalk {
   #step: Step = 'hello'
   #warnings = 0
   #claim: Omit<SessionResult['claims'][number], 'gpu'> | null = null
-  /** When what it is at began, and when it must be over. */
+  /** When what it is at began, and how long that may take. */
   #sinceMs = 0
-  #dueMs = Number.POSITIVE_INFINITY
+  #limitMs = Number.POSITIVE_INFINITY
   #chainMs: number | null = null
   #sweepMs: number | null = null
   #nonce: Uint8Array | null = null
@@ -64,7 +64,12 @@ export class GpuTalk {
   }
 
   get dueMs(): number {
-    return this.#dueMs
+    return this.#sinceMs + this.#limitMs
+  }
+
+  /** What it is at may take so long. */
+  get limitMs(): number {
+    return this.#limitMs
   }
 
   /** Whether it has come as far as that. */
@@ -76,7 +81,7 @@ export class GpuTalk {
   begin(step: Step, nowMs: number, limitMs: number): void {
     this.#step = step
     this.#sinceMs = nowMs
-    this.#dueMs = nowMs + limitMs
+    this.#limitMs = limitMs
   }
 
   /**
