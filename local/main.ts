@@ -33,7 +33,7 @@ async function up(options: UpOptions, interruption: Interruption): Promise<void>
     const { hotkey, state: at } = stack.validator
     const validator = { hotkey, uid: uids.get(hotkey) ?? null, state: at }
     const { url, chainUrl, databaseUrl, clientKey, adminKey } = stack
-    say(banner({ url, chainUrl, databaseUrl, clientKey, adminKey, folder: state.folder, simulate, validator, miners }, choice))
+    say(banner({ url, chainUrl, databaseUrl, clientKey, adminKey, folder: state.folder, simulate, recorded: unprovable !== null, validator, miners }, choice))
     void tellWeights(stack, () => stopping)
     await stack.broken
   }

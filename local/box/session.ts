@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { StringDecoder } from 'node:string_decoder'
 import type { ServerChannel, Session } from 'ssh2'
 import { signalTo } from './processes.ts'
+import { serveSftp } from './sftp.ts'
 import { lineEditor, withReturns } from './tty.ts'
 
 /** Variables a client's ssh may set by itself, as our sshd allows. */
@@ -70,7 +71,7 @@ function launch(channel: ServerChannel, place: Place, args: string[], term: stri
   })
 }
 
-/** One session of one login: a command, or a shell. */
+/** One session of one login: a command, a shell, or SFTP. */
 export function serveSession(session: Session, place: Place): void {
   let term: string | null = null
   const env = { ...place.env }
@@ -86,4 +87,5 @@ export function serveSession(session: Session, place: Place): void {
   })
   session.on('exec', (accept, _reject, info) => launch(accept(), { ...place, env }, ['-c', info.command], term))
   session.on('shell', (accept) => launch(accept(), { ...place, env }, term === null ? [] : ['-i'], term))
+  session.on('sftp', (accept) => serveSftp(accept(), place.home))
 }

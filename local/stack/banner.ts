@@ -7,12 +7,19 @@ type Agent = { hotkey: string; uid: number | null }
 export type Facts = Pick<Stack, 'url' | 'chainUrl' | 'databaseUrl' | 'clientKey' | 'adminKey'> & {
   folder: string
   simulate: string | null
+  /** The validator believes what the stack told it, and runs no proofs. */
+  recorded: boolean
   /** `state`: its state directory. */
   validator: Agent & { state: string }
   miners: (Agent & { ports: { first: number; last: number } })[]
 }
 
 const named = ({ hotkey, uid }: Agent) => `${hotkey}, ${uid === null ? 'let in by hand' : `uid ${uid}`}`
+
+function proofs({ recorded, simulate }: Facts): string {
+  if (recorded) return 'recorded, not run'
+  return `run over SSH on each miner${simulate === null ? '' : '; of simulated cards they check the arithmetic, and no speed'}`
+}
 
 /** What a person needs to use the stack. Pure. The commands can be pasted as they stand. */
 export function banner(f: Facts, { driver, image, notes }: Choice): string {
@@ -26,6 +33,7 @@ export function banner(f: Facts, { driver, image, notes }: Choice): string {
     `validator  ${named(f.validator)}`,
     ...f.miners.map((m, i) => `miner ${i + 1}    ${named(m)}, ${gpus}, SSH ports ${m.ports.first}-${m.ports.last}`),
     `rentals    driver ${driver}, image ${image}`,
+    `proofs     ${proofs(f)}`,
     ...notes.map((note) => `  !        ${note}`),
     `API key    ${f.clientKey}`,
     `admin key  ${f.adminKey}`,

@@ -13,7 +13,7 @@ const ANSWER_MS = 5000
 
 const NO_ISOLATION = 'driver box: NO ISOLATION. Whoever logs in runs commands as you on this machine. For trying out only.'
 const HOW =
-  'make one (debootstrap --variant=minbase --include=openssh-server,procps bookworm rootfs && tar -C rootfs -c . | docker import - compute-workspace:local) or name one with --image'
+  'make one (debootstrap --variant=minbase --include=openssh-server,procps,python3 bookworm rootfs && tar -C rootfs -c . | docker import - compute-workspace:local) or name one with --image'
 
 /**
  * Rentals of the last start are only found by the driver that made them. Throws a Mistake when that would be another one now.

@@ -31,7 +31,7 @@ test.each([
 ])('one that %s is named, with what to do', async (_, script, why) => {
   await python(script)
   const said = await noPython(box)
-  expect(said).toMatch(/^PROOFS ARE RECORDED, NOT RUN: this machine .*; give it a python3 of 3\.9 or newer, and start again$/)
+  expect(said).toMatch(/^PROOFS ARE RECORDED, NOT RUN: this machine .*; give it a python3 of 3\.9 or newer with its whole standard library, and start again$/)
   expect(said).toMatch(why)
 })
 

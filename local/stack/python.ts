@@ -5,10 +5,10 @@ import Docker from 'dockerode'
 import { reason } from '../../node-agents/core/mistake.ts'
 import type { Choice } from './engine.ts'
 
-/** What gpu/proof.py asks for; it brings all else that simulated cards need. */
-const CHECK = ['python3', '-c', 'import sys; sys.exit("it is version %d.%d" % sys.version_info[:2] if sys.version_info < (3, 9) else 0)']
+/** What gpu/proof.py asks for; it brings all else that simulated cards need. Debian's python3-minimal has none of these modules. */
+const CHECK = ['python3', '-c', 'import ctypes, json, shutil, sys; sys.exit("it is version %d.%d" % sys.version_info[:2] if sys.version_info < (3, 9) else 0)']
 const ASK_MS = 20_000
-const FIX = 'give it a python3 of 3.9 or newer, and start again'
+const FIX = 'give it a python3 of 3.9 or newer with its whole standard library, and start again'
 
 /**
  * Whether sessions on rentals find a Python that the proof of GPU can run on.
@@ -39,7 +39,7 @@ async function inContainer(image: string, socketPath: string | null): Promise<st
     try {
       await container.start()
       const { StatusCode: code } = (await container.wait()) as { StatusCode: number }
-      return code === 0 ? null : `its python3 ends with ${code}`
+      return code === 0 ? null : 'its python3 is too old, or lacks modules such as json'
     } finally {
       await container.remove({ force: true })
     }
