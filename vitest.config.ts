@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
 /** Suites that work a real container engine hard: one at a time, after all others, or they time each other out. */
-const ENGINE = ['test/{disks,docker,doctor,driver,guard,images,isolation,miner.takeover,story,up}.test.ts', 'test/faults/{containers,kill.docker}.test.ts']
+const ENGINE = [
+  'test/{disks,docker,doctor,driver,guard,images,isolation,miner.takeover,proof.docker,story,up}.test.ts',
+  'test/faults/{containers,kill.docker}.test.ts',
+]
 const NEVER = ['node_modules', '.build', '.local']
 /** What the public client of the chain prints about every refusal, also those that a test is about. */
 const CLIENT_NOISE = / (RPC-CORE|API\/INIT): /

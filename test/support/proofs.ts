@@ -1,14 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type RunningChain, startChain } from '../../local/chain/start.ts'
 import { askAgent } from '../../node-agents/core/ask.ts'
+import { AGENT_FLAGS } from '../../node-agents/core/flags.ts'
 import { generateHotkey } from '../../node-agents/core/hotkey.ts'
+import { openState } from '../../node-agents/miner/state.ts'
 import { explainAnswer, type ExplainAnswer } from '../../node-agents/validator/operator/answers.ts'
 import { decodeHotkey } from '../../schema/index.ts'
 import { query } from './database.ts'
-import { Program } from './process.ts'
-import { AGENT_FLAGS } from '../../node-agents/core/flags.ts'
+import { Program, run } from './process.ts'
 import { type Hostile, hostWith } from './pythons.ts'
 import { type StackDriver, type StackMiner, startStack, type TestStack } from './stack.ts'
 import { until } from './until.ts'
@@ -20,7 +21,12 @@ const SOON_MS = 90_000
 
 /** One host: what stands in the place of its python3; `honest`: what this machine has. */
 export type Host = 'honest' | Hostile
-type WorldOptions = { driver?: StackDriver; /** Simulated cards of each. */ gpus?: number; rewrite?: (script: string) => string }
+type WorldOptions = { driver?: StackDriver; rewrite?: (script: string) => string }
+
+/** Cards of each miner. */
+export const CARDS = 2
+/** Who never gets ready says that it has others, so that nobody who claims the same waits for it. */
+const modelOf = (host: Host | undefined) => (host === 'sleeper' ? 'NVIDIA L4' : 'NVIDIA H200')
 
 /** Real miners that can be rented and logged in to, on a real edge and a development chain, and a validator of them in a process of its own. */
 export class ProofWorld {
@@ -36,17 +42,17 @@ export class ProofWorld {
   }
 
   /** @param hosts one miner for each */
-  static async make(hosts: Host[], { driver = 'box', gpus = 2, rewrite }: WorldOptions = {}): Promise<ProofWorld> {
+  static async make(hosts: Host[], { driver = 'box', rewrite }: WorldOptions = {}): Promise<ProofWorld> {
     const dir = await mkdtemp(join(tmpdir(), 'proofs-'))
     const { address } = await generateHotkey(join(dir, 'hotkey'))
-    const lies = await Promise.all(hosts.map((host, i) => (host === 'honest' ? null : hostWith(host, join(dir, `bin-${i}`)))))
+    const lies = await Promise.all(hosts.map((host, i) => (host === 'honest' ? null : hostWith(host, bin(dir, i)))))
     const [chain, stack] = await Promise.all([
       startChain({ blockMs: 'manual' }),
       startStack({
         miners: hosts.length,
         driver,
         edgeVars: { TRUSTED_VALIDATORS: address, NETUID: String(NETUID) },
-        config: { simulateGpu: { model: 'NVIDIA H200', count: gpus, vramMb: 143_771 } },
+        config: (n) => ({ simulateGpu: { model: modelOf(hosts[n]), count: CARDS, vramMb: 143_771 } }),
         between: (made, n) => lies[n]?.(made) ?? made,
         ...(rewrite && { rewrite }),
       }),
@@ -67,6 +73,11 @@ export class ProofWorld {
       await control.set('SubtensorModule.Axons', [NETUID, `0x${Buffer.from(decodeHotkey(hotkey) ?? []).toString('hex')}`], axon)
     }
     await control.advance(25)
+  }
+
+  /** From now on the nth host is honest. */
+  async mend(n: number): Promise<void> {
+    await rm(bin(this.#dir, n), { recursive: true })
   }
 
   get state(): string {
@@ -122,6 +133,22 @@ export class ProofWorld {
     return row ? { id: String(row['id']), isGone: row['go_at'] !== null } : null
   }
 
+  /** Files of evidence that `compute proof verify` finds sound. */
+  async sound(): Promise<string[]> {
+    const folder = join(this.state, 'proofs')
+    const paths = (await readdir(folder)).map((name) => join(folder, name))
+    const answers = await Promise.all(paths.map((path) => run('node-agents/main.ts', ['proof', 'verify', path])))
+    return paths.filter((_, i) => answers[i]?.code === 0)
+  }
+
+  /** Allocations that have a container on the nth host. */
+  async containers(n: number): Promise<string[]> {
+    const { config, driver, hotkey } = this.miner(n)
+    const { install } = await openState(config.state, Date.now)
+    const { containers } = await driver.list({ edge: this.stack.edge.address, hotkey, install })
+    return containers.map((c) => c.allocation)
+  }
+
   async close(): Promise<void> {
     await this.killValidator()
     await this.stack.close()
@@ -129,3 +156,6 @@ export class ProofWorld {
     await rm(this.#dir, { recursive: true, force: true })
   }
 }
+
+/** Where the python3 of the nth host is that is none. */
+const bin = (dir: string, n: number) => join(dir, `bin-${n}`)

@@ -27,8 +27,8 @@ export type StackOptions = {
   driver?: StackDriver
   /** Settings of the edge, by the names of edge/env.ts. */
   edgeVars?: Record<string, string>
-  /** What each miner is told otherwise. */
-  config?: Partial<MinerConfig>
+  /** What each miner is told otherwise, or the nth one. */
+  config?: Partial<MinerConfig> | ((n: number) => Partial<MinerConfig>)
   /** Stands between the nth miner's agent and its engine. */
   between?: (driver: Driver, n: number) => Driver
   /** Changes the built Worker. */
@@ -76,9 +76,15 @@ export async function startStack({ miners = 1, driver = 'box', edgeVars = {}, co
   await migrate(database.url)
   const edge = await startTestEdge(database.url, { vars: { DEFAULT_IMAGE: image, ...edgeVars }, ...(rewrite && { rewrite }) })
   const watcher = await edge.key('stack')
+  const shared = { edge, watcher, driver, image }
   const made = await Promise.all(
     Array.from({ length: miners }, (_, i) =>
-      makeMiner({ folder: join(folder, `miner-${i + 1}`), edge, watcher, driver, image, config, between: (made) => between(made, i) }),
+      makeMiner({
+        ...shared,
+        folder: join(folder, `miner-${i + 1}`),
+        config: typeof config === 'function' ? config(i) : config,
+        between: (made) => between(made, i),
+      }),
     ),
   )
   let tenants = 0
