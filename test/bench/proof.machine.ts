@@ -1,12 +1,12 @@
 import { chainByte } from '../../node-agents/core/proof/chain.ts'
 import type { Challenge } from '../../node-agents/core/proof/gpu.ts'
 import { HASH_BYTES, leafHash } from '../../node-agents/core/proof/merkle.ts'
-import { gseed, key, prfRow } from '../../node-agents/core/proof/prf.ts'
+import { gseed, key, prfEntry, prfRow } from '../../node-agents/core/proof/prf.ts'
 import { cryptoRandom } from '../../node-agents/core/proof/random.ts'
 import { dueOpenings, openRequest } from '../../node-agents/core/proof/request.ts'
 import type { Sample } from '../../node-agents/core/proof/sample.ts'
 import type { Sizes } from '../../node-agents/core/proof/sizes.ts'
-import { statesOfStep, sweepByte } from '../../node-agents/core/proof/sweep.ts'
+import { freshRow, statesOfStep, sweepByte } from '../../node-agents/core/proof/sweep.ts'
 import type { Transcript } from '../../node-agents/core/proof/transcript.ts'
 import { at, bytesOf, digest, grow, type Matrix, path, rootOf } from '../support/pog.ts'
 
@@ -19,10 +19,10 @@ type Sealed = { root: Buffer; open: (row: number) => Buffer }
  * asked for: each entry that is looked at is right, all else random, in trees that hold. Verifying it takes the steps that a real one takes.
  * @param x the matrix of the digests
  */
-export function contrive(challenge: Challenge, gpu: number, sample: Sample, x: Matrix): { transcript: Transcript; openings: Buffer[] } {
+export function contrive(challenge: Challenge, nonce: Uint8Array, gpu: number, sample: Sample, x: Matrix): { transcript: Transcript; openings: Buffer[] } {
   const { sizes } = challenge
   const states = chained(challenge, gpu, sample)
-  const u = swept(sizes, sample, states)
+  const u = swept(sizes, gseed(nonce, gpu), sample, states)
   const sealed = new Map([...states].map(([t, rows]) => [t, seal(rows, sizes, x)]))
   const roots = Buffer.concat(Array.from({ length: sizes.K }, (_, t) => sealed.get(t + 1)?.root ?? noise(HASH_BYTES)))
   const { levels, open } = sealSweep(u, sizes)
@@ -57,12 +57,13 @@ function chained({ seed, sizes }: Challenge, gpu: number, { chain, sweep }: Samp
   return rows
 }
 
-function swept(sizes: Sizes, { sweep }: Sample, states: Rows): Rows {
+function swept(sizes: Sizes, own: Uint8Array, { sweep }: Sample, states: Rows): Rows {
   const { n } = sizes
   const rows: Rows = new Map()
   for (const { q, lane, i } of sweep) {
     const read = statesOfStep(q, sizes).map((t) => rowOf(states, t, i, n))
-    rowOf(rows, q + 1, lane, n)[i] = sweepByte(rowOf(rows, q, lane, n), read)
+    const fresh = prfEntry(key('U', own), freshRow(q + 1, lane, sizes), i, n)
+    rowOf(rows, q + 1, lane, n)[i] = sweepByte(rowOf(rows, q, lane, n), read, fresh)
   }
   return rows
 }

@@ -25,17 +25,17 @@ const DRAWS = 1
 
 /** Verifying one machine of 8 GPUs: from the bytes of the openings to the verdict, in one thread. */
 export const bench: Bench = async () => {
-  const challenge = { sizes: SIZES, seed: randomBytes(32), nonce: randomBytes(32) }
+  const [challenge, nonce] = [{ sizes: SIZES, seed: randomBytes(32) }, randomBytes(32)]
   const random = fixedRandom(DRAWS)
   // A verifier draws its secret vector before anything else: what is drawn after it is what it will ask.
   void new Freivalds(challenge.seed, SIZES, random)
   const x = matrix('X', challenge.seed, SIZES.w, SIZES.n)
-  const gpus = Array.from({ length: GPUS }, (_, g) => contrive(challenge, g, drawSample(SIZES, checksPerGpu(GPUS), random), x))
+  const gpus = Array.from({ length: GPUS }, (_, g) => contrive(challenge, nonce, g, drawSample(SIZES, checksPerGpu(GPUS), random), x))
   const lines = gpus.flatMap(({ openings }, g) => openings.map((d, k) => `${JSON.stringify({ t: 'o', g, k, d: d.toString('base64') })}\n`))
   const sent = Buffer.from(lines.join(''))
 
   const verify = async () => {
-    const { result, text } = verdictOn(challenge, gpus, sent)
+    const { result, text } = verdictOn(challenge, nonce, gpus, sent)
     if (result !== 'passed') throw new Error(text)
   }
   const sample: number[] = []
@@ -52,9 +52,9 @@ export const bench: Bench = async () => {
 }
 
 /** From bytes to the verdict, as a session does it. */
-function verdictOn(challenge: Challenge, gpus: { transcript: Transcript }[], sent: Buffer): Verdict {
+function verdictOn(challenge: Challenge, nonce: Uint8Array, gpus: { transcript: Transcript }[], sent: Buffer): Verdict {
   const verifier = new Verifier(challenge, GPUS, fixedRandom(DRAWS))
-  for (const [g, { transcript }] of gpus.entries()) verifier.commit(g, transcript)
+  for (const [g, { transcript }] of gpus.entries()) verifier.commit(g, nonce, transcript)
   const reader = new Lines(lineLimit(SIZES))
   for (let from = 0; from < sent.length; from += CHUNK)
     for (const line of reader.push(sent.subarray(from, from + CHUNK))) {

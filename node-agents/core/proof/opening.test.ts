@@ -9,7 +9,7 @@ import { rootOf } from './transcript.ts'
 
 const SIZES: Sizes = { n: 64, K: 2, w: 4, f: 4, lanes: 8, r: 1, Q: 3 }
 const seed = Buffer.alloc(32, 1)
-const slow = new SlowGpu({ sizes: SIZES, seed, nonce: Buffer.alloc(32, 2) }, 0)
+const slow = new SlowGpu({ sizes: SIZES, seed }, 0).sweep(Buffer.alloc(32, 2))
 const freivalds = new Freivalds(seed, SIZES, fixedRandom(5))
 const broken = (bytes: Uint8Array, t: number, i: number) => brokenRow(parseRowOpening(bytes, SIZES), i, rootOf(slow.transcript, t), SIZES, freivalds)
 const lane = (bytes: Uint8Array, q: number, l: number) => isLane(parseLaneOpening(bytes, SIZES), q, l, slow.transcript.swr, SIZES)

@@ -10,28 +10,28 @@ const SIZES: Sizes = { n: 1024, K: 300, w: 16, f: 8, lanes: 8, r: 4, Q: 1500 }
 
 describe('how many checks', () => {
   it.each([
-    [1, 128, 32],
-    [2, 64, 16],
-    [7, 19, 5],
-    [8, 16, 4],
-    [64, 16, 4],
+    [1, 128, 64],
+    [2, 64, 32],
+    [7, 19, 10],
+    [8, 16, 8],
+    [64, 16, 8],
   ])('%i GPUs: %i and %i each', (gpus, chain, sweep) => expect(checksPerGpu(gpus)).toEqual({ chain, sweep }))
 })
 
 describe('what is checked', () => {
-  it('is the last round and step, and one of each part of all', () => {
+  it('is one of each part of all rounds and steps, and then some of the last', () => {
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 2000 }), fc.integer({ min: 1, max: 64 }), (seed, K, Q, gpus) => {
         const count = checksPerGpu(gpus)
         const { chain, sweep } = drawSample({ ...SIZES, K, Q }, count, fixedRandom(seed))
-        for (const [drawn, length, k] of [
-          [chain.map(({ t }) => t), K, count.chain],
-          [sweep.map(({ q }) => q), Q, count.sweep],
+        for (const [drawn, length, k, last] of [
+          [chain.map(({ t }) => t), K, count.chain, 4],
+          [sweep.map(({ q }) => q), Q, count.sweep, 2],
         ] as const) {
           expect(drawn).toHaveLength(k)
-          expect(drawn.at(-1)).toBe(length - 1)
-          const parts = k - 1
-          for (const [part, at] of drawn.slice(0, -1).entries()) {
+          expect(drawn.slice(-last)).toEqual(Array(last).fill(length - 1))
+          const parts = k - last
+          for (const [part, at] of drawn.slice(0, -last).entries()) {
             expect(at).toBeGreaterThanOrEqual(Math.floor((part * length) / parts))
             expect(at).toBeLessThan(((part + 1) * length) / parts)
           }
@@ -42,9 +42,20 @@ describe('what is checked', () => {
     )
   })
 
+  it('is of other rows, columns and lanes each time, of the last round and step', () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const { chain, sweep } = drawSample({ ...SIZES, n: 32, lanes: 2 }, checksPerGpu(8), fixedRandom(seed))
+      const [rounds, steps] = [chain.slice(-4), sweep.slice(-2)]
+      expect([rounds.map(({ a }) => a), rounds.map(({ i }) => i)].map((drawn) => new Set(drawn).size)).toEqual([4, 4])
+      expect([steps.map(({ lane }) => lane), steps.map(({ i }) => i)].map((drawn) => new Set(drawn).size)).toEqual([2, 2])
+    }
+    const alone = drawSample({ ...SIZES, lanes: 1 }, checksPerGpu(8), fixedRandom(0))
+    expect(alone.sweep.map(({ lane }) => lane)).toEqual(Array(8).fill(0))
+  })
+
   it('can be every round, row, column, step and lane', () => {
     const random = fixedRandom(1)
-    const samples = Array.from({ length: 400 }, () => drawSample({ ...SIZES, n: 64, K: 37, Q: 41 }, { chain: 16, sweep: 4 }, random))
+    const samples = Array.from({ length: 400 }, () => drawSample({ ...SIZES, n: 64, K: 37, Q: 41 }, checksPerGpu(8), random))
     const [chain, sweep] = [samples.flatMap((s) => s.chain), samples.flatMap((s) => s.sweep)]
     const seen = [chain.map((c) => c.t), chain.map((c) => c.a), chain.map((c) => c.i), sweep.map((c) => c.q), sweep.map((c) => c.lane), sweep.map((c) => c.i)]
     expect(seen.map((numbers) => new Set(numbers).size)).toEqual([37, 64, 64, 41, 8, 64])

@@ -26,6 +26,7 @@ describe('sizes', () => {
     ['half a step', { Q: 0.5 }, 'Q is'],
     ['NaN lanes', { lanes: Number.NaN }, 'lanes is'],
     ['more states a step than there are', { K: 3 }, 'r states'],
+    ['rows of the sweep that fill a card', { Q: 16_384 }, '(Q+1)·lanes·n bytes'],
   ])('%s is refused', (_, change, why) => {
     expect(() => checkSizes({ ...SIZES, ...change })).toThrow(RangeError)
     expect(() => checkSizes({ ...SIZES, ...change })).toThrow(why)

@@ -105,7 +105,8 @@ describe('commands', () => {
     [commandLine({ c: 'ping', nonce: Buffer.alloc(8, 1) }), '{"c":"ping","n":"0101010101010101"}\n'],
     [commandLine({ c: 'prep', sizes }), '{"c":"prep","n":1024,"K":8,"w":16,"f":4,"engine":"auto"}\n'],
     [commandLine({ c: 'go', seed: bytes }), `{"c":"go","seed":"${root}"}\n`],
-    [commandLine({ c: 'sweep', nonce: bytes, sizes }), `{"c":"sweep","nonce":"${root}","lanes":8,"r":2,"Q":40}\n`],
+    [commandLine({ c: 'sweep', gpu: 1, nonce: bytes, sizes }), `{"c":"sweep","g":1,"nonce":"${root}","lanes":8,"r":2,"Q":40}\n`],
+    [commandLine({ c: 'roots', gpu: 1 }), '{"c":"roots","g":1}\n'],
     [commandLine({ c: 'open', gpu: 2, request: { rows: [[1, 2]], u: [[3, 4]] } }), '{"c":"open","g":2,"rows":[[1,2]],"u":[[3,4]]}\n'],
     [commandLine({ c: 'quit' }), '{"c":"quit"}\n'],
   ])('%j', (line, expected) => expect(line).toBe(expected))
