@@ -74,6 +74,7 @@ export class BundleWriter {
       stream.end()
       await finished(stream)
       await file.sync()
+      stream.destroy() // it holds on to the file, and closing one would wait for that
       await file.close()
       await rename(this.#path + PARTIAL, this.#path)
       await syncFolder(dirname(this.#path))
