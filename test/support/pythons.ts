@@ -33,8 +33,8 @@ export const HOSTILE = {
   quitter: '#!/bin/sh\nexit 3\n',
   /** All that it says was worked out for another seed. */
   replayer: between(`line.replace(/"seed":"[0-9a-f]{64}"/, '"seed":"' + '5a'.repeat(32) + '"')`),
-  /** Works on matrices of half the size. */
-  smaller: between(`line.replace(/"n":(\\d+)/, (_, n) => '"n":' + Number(n) / 2)`),
+  /** Works on matrices of a quarter of the size. */
+  smaller: between(`line.replace(/"(n|w)":(\\d+)/g, (_, name, size) => '"' + name + '":' + size / 2)`),
   forger: FORGED,
 } as const
 export type Hostile = keyof typeof HOSTILE
