@@ -7,6 +7,7 @@ import { allocationCommands } from './commands/allocations.ts'
 import { eventCommand } from './commands/events.ts'
 import { loginCommand } from './commands/login.ts'
 import { marketCommands } from './commands/market.ts'
+import { proofCommands } from './commands/proof.ts'
 import { sshCommand } from './commands/ssh.ts'
 import { upCommand } from './commands/up.ts'
 import type { Io } from './io.ts'
@@ -29,6 +30,7 @@ export function makeProgram(io: Io): Command {
   actCommands(program, io)
   sshCommand(program, io)
   eventCommand(program, io)
+  proofCommands(program, io)
   adminCommands(program, io)
   loginCommand(program, io)
   pointToHelp(program, 'compute')

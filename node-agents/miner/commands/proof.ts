@@ -24,7 +24,7 @@ export async function proofCommand(argv: string[], { env, out, makeDriver }: Han
   const command = buildCommand('compute proof run', ABOUT, CHECK_SETTINGS)
     .option('--gpus <all|n|uuid,…>', 'which to prove (default: all that are free)')
     .option('--image <reference>', 'image to prove in (default: the first of --images that is here)')
-    .option('--bundle <file>', 'where the evidence goes (default: trial/bundle.jsonl of --state)')
+    .option('--bundle <file>', 'where the evidence goes (default: a new one in trial/ of --state)')
     .option('--claim <model>', 'measure against this model, instead of the one that nvidia-smi names')
     .option('--selftest', 'known answers on every engine of the cards first')
     .addOption(new Option('--json', 'for programs: one line'))

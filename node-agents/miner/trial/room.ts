@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { availableParallelism, freemem } from 'node:os'
 import { fingerprint, type GpuFact, type Limits, makeId } from '../../../schema/index.ts'
 import { realClock } from '../../core/clock.ts'
+import { reason } from '../../core/mistake.ts'
 import { type Container, type ContainerSpec, type Driver, DriverError, type Owner, type SshDoor } from '../../core/ports.ts'
 import { awaitBanner } from '../banner.ts'
 import { generateHostKey } from '../hostkey.ts'
@@ -57,7 +58,15 @@ export async function withRoom<T>(order: RoomOrder, signal: AbortSignal, use: (r
     const door = { host: LOCAL, port, user: 'root', hostKey: host.publicKey }
     return await use({ container, door, key: client.privateKey, fingerprint: fingerprint(host.publicKey) })
   } finally {
+    await release(driver, owner, spec)
+  }
+}
+
+async function release(driver: Driver, owner: Owner, spec: ContainerSpec): Promise<void> {
+  try {
     await driver.remove(owner, spec)
+  } catch (error) {
+    throw new DriverError('engine_error', `the container of this trial may still be there, and the next one removes it: ${reason(error)}`, error)
   }
 }
 

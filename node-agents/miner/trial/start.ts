@@ -1,4 +1,4 @@
-import { access, mkdir, realpath } from 'node:fs/promises'
+import { access, mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readCatalog } from '../../core/catalog.ts'
 import { makeStateDir } from '../../core/files.ts'
@@ -16,7 +16,9 @@ import { type Trial, tryProof } from './trial.ts'
 /** Stands for the hotkey on a host that has none. */
 const NOBODY = 'nobody'
 const FOLDER = 'trial'
-const BUNDLE = 'bundle.jsonl'
+/** Evidence that was given no other place, and how much of it stays. */
+const ENDING = '.bundle'
+const KEPT = 8
 
 export type Order = {
   which: Wanted
@@ -59,7 +61,7 @@ async function begin(
   order: Order,
   { folder, signal }: { folder: string; signal: AbortSignal },
 ): Promise<Trial> {
-  const { which, as, selftest, tell, bundle = join(folder, BUNDLE) } = order
+  const { which, as, selftest, tell } = order
   await driver.info(signal) // it lays the walls between containers, and learns what bounds them
   const image = await imageHere(driver, order.image, config.images ?? [], signal)
   const hotkey = await hotkeyOf(config.hotkeyFile)
@@ -70,7 +72,17 @@ async function begin(
   const catalog = readCatalog()
   const claimed = claimOf(cards, catalog, { as, simulated })
   const { ports } = config
+  const bundle = order.bundle === undefined ? await nextBundle(folder) : order.bundle
   return tryProof({ driver, shell: sshShell(), owner, image, cards, ...claimed, catalog, ports, python: PYTHON, hotkey, bundle, selftest, tell, signal })
+}
+
+/** A new file beside the newest ones that are kept. Half a one was left by a run that was killed. */
+async function nextBundle(folder: string): Promise<string> {
+  const names = (await readdir(folder)).sort()
+  const whole = names.filter((name) => name.endsWith(ENDING))
+  const gone = [...names.filter((name) => name.includes(`${ENDING}.`)), ...whole.slice(0, Math.max(0, whole.length - KEPT + 1))]
+  for (const name of gone) await rm(join(folder, name), { force: true })
+  return join(folder, `${new Date().toISOString().replaceAll(':', '.')}${ENDING}`)
 }
 
 async function trialFolder(state: string): Promise<string> {

@@ -4,14 +4,14 @@ import type { Card, Catalog } from '../../core/catalog.ts'
 import { realClock } from '../../core/clock.ts'
 import type { Driver, Owner, Shell } from '../../core/ports.ts'
 import { makeSeed } from '../../core/proof/bundle/seed.ts'
-import type { Header } from '../../core/proof/bundle/types.ts'
+import type { Header, SeedParts } from '../../core/proof/bundle/types.ts'
 import { BundleWriter } from '../../core/proof/bundle/write.ts'
 import { identify } from '../../core/proof/identify/identify.ts'
 import { measure } from '../../core/proof/identify/measure.ts'
 import { simulatedTask, sizesFor } from '../../core/proof/identify/task.ts'
 import type { Claim, Identity } from '../../core/proof/identify/types.ts'
 import { type Host, proofScript, proveOver } from '../../core/proof/run.ts'
-import type { SessionResult } from '../../core/proof/session/types.ts'
+import type { Heard, SessionResult, Task } from '../../core/proof/session/types.ts'
 import type { PortRange } from '../ports-range.ts'
 import type { Finding } from '../doctor/finding.ts'
 import { pythonInside, selftestInside } from './inside.ts'
@@ -87,38 +87,26 @@ const unproved = ({ says }: Finding, findings: Finding[]): Trial => ({
 
 async function proved({ claim, card, catalog, hotkey, bundle: path }: TrialOrder, room: Room, host: Host): Promise<Trial> {
   const task = claim.simulated ? simulatedTask(claim.count) : sizesFor(card, claim)
-  const header = (): Header => ({
-    v: 1,
-    seed: {
-      fresh: randomBytes(32).toString('hex'),
-      pulse: null,
-      validator: NOBODY,
-      miner: hotkey,
-      hostKey: room.fingerprint,
-      round: room.container.allocation,
-    },
-    sizes: task.sizes,
-    gpus: task.gpus,
-    goAtMs: realClock.wallMs(),
-    by: null,
-  })
   const bundle = path === null ? null : new BundleWriter(path)
+  const go = async () => {
+    const header = headerOf(task, { validator: NOBODY, miner: hotkey, hostKey: room.fingerprint, round: room.container.allocation })
+    await bundle?.begin(header)
+    return makeSeed(header.seed)
+  }
   try {
-    const hooks = {
-      go: async () => {
-        const made = header()
-        await bundle?.begin(made)
-        return makeSeed(made.seed)
-      },
-      committed: async () => undefined,
-      ...(bundle && { heard: (line) => bundle.heard(line) }),
-    }
+    const hooks = { go, committed: async () => undefined, heard: (line: Heard) => bundle?.heard(line) }
     const session = await proveOver({ ...host, task, hooks, clock: realClock })
     const measured = session.times.length === 0 ? null : measure(session.times, task.sizes)
     const identity = measured && identify(measured, claim, catalog)
-    const digest = await bundle?.close()
-    return { ...judgeTrial(session, card, identity), session, measured, identity, bundle: null }
+    const kept = (await bundle?.close({ session, claim, identity, catalog: catalog.dated })) ?? null
+    return { ...judgeTrial(session, card, identity), session, measured, identity, bundle: kept }
   } finally {
     await bundle?.abort()
   }
+}
+
+/** Signed by nobody, and of no pulse: nobody but its owner rests anything on a trial. */
+function headerOf({ gpus, sizes }: Task, parts: Omit<SeedParts, 'fresh' | 'pulse'>): Header {
+  const seed = { ...parts, fresh: randomBytes(32).toString('hex'), pulse: null }
+  return { v: 1, seed, sizes, gpus, goAtMs: realClock.wallMs(), by: null }
 }
