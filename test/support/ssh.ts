@@ -93,8 +93,8 @@ export async function hold(target: Target, command: string): Promise<Held> {
   }
 }
 
-/** Runs a command by the system's own ssh, strict about the host key; rejects when there is no ssh or it fails. */
-export async function opensshLogin(target: Target, command: string): Promise<{ out: string; err: string }> {
+/** Runs one of the system's own SSH clients, strict about the host key; rejects when there is none or it fails. @param last the words after its options */
+async function openssh(program: 'ssh' | 'sftp', target: Target, port: string, last: (folder: string) => Promise<string[]>) {
   const folder = await mkdtemp(join(tmpdir(), 'ssh-'))
   try {
     await writeFile(join(folder, 'key'), target.privateKey, { mode: 0o600 })
@@ -106,13 +106,23 @@ export async function opensshLogin(target: Target, command: string): Promise<{ o
       'BatchMode=yes',
       'IdentitiesOnly=yes',
     ]
-    const args = ['-F', 'none', '-i', join(folder, 'key'), '-p', String(target.port), ...options.flatMap((o) => ['-o', o]), 'root@127.0.0.1', command]
-    const { stdout, stderr } = await promisify(execFile)('ssh', args)
+    const args = ['-F', 'none', '-i', join(folder, 'key'), port, String(target.port), ...options.flatMap((o) => ['-o', o]), ...(await last(folder))]
+    const { stdout, stderr } = await promisify(execFile)(program, args)
     return { out: stdout, err: stderr }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+/** Runs a command by the system's own ssh. */
+export const opensshLogin = (target: Target, command: string) => openssh('ssh', target, '-p', async () => ['root@127.0.0.1', command])
+
+/** Has the system's own sftp do what these lines say. */
+export const opensshCopy = (target: Target, lines: string[]) =>
+  openssh('sftp', target, '-P', async (folder) => {
+    await writeFile(join(folder, 'batch'), `${lines.join('\n')}\n`)
+    return ['-b', join(folder, 'batch'), 'root@127.0.0.1']
+  })
 
 /** Does this machine have an OpenSSH client? */
 export async function hasOpenssh(): Promise<boolean> {
