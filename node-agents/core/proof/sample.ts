@@ -33,13 +33,23 @@ export function drawSample({ n, K, lanes, Q }: Sizes, count: { chain: number; sw
   const at = () => random.below(n)
   const [rows, columns] = [distinct(LAST.chain, n, random), distinct(LAST.chain, n, random)]
   const [others, entries] = [distinct(Math.min(LAST.sweep, lanes), lanes, random), distinct(LAST.sweep, n, random)]
-  return {
-    chain: [...strata(K, count.chain - LAST.chain, random).map((t) => ({ t, a: at(), i: at() })), ...columns.map((i, k) => ({ t: K - 1, a: rows[k] ?? 0, i }))],
-    sweep: [
-      ...strata(Q, count.sweep - LAST.sweep, random).map((q) => ({ q, lane: random.below(lanes), i: at() })),
-      ...entries.map((i, k) => ({ q: Q - 1, lane: others[k % others.length] ?? 0, i })),
-    ],
-  }
+  const chain = [
+    ...strata(K, count.chain - LAST.chain, random).map((t) => ({ t, a: at(), i: at() })),
+    ...columns.map((i, k) => ({ t: K - 1, a: rows[k] ?? 0, i })),
+  ]
+  const sweep = [
+    ...strata(Q, count.sweep - LAST.sweep, random).map((q) => ({ q, lane: random.below(lanes), i: at() })),
+    ...entries.map((i, k) => ({ q: Q - 1, lane: others[k % others.length] ?? 0, i })),
+  ]
+  return { chain: chain.map((check, k) => (check.t === 0 ? { ...check, i: columnOfFirst(k, sweep) } : check)), sweep }
+}
+
+/**
+ * Column of the k-th check of a chain where that is of the first round: the column of a check of the sweep, drawn as freely. Nobody is
+ * asked for a row of state 0, which comes of the seed; so the request tells no column of it, and a record could not be checked again.
+ */
+export function columnOfFirst(k: number, sweep: SweepCheck[]): number {
+  return sweep[k % sweep.length]?.i ?? 0
 }
 
 /** One number below `length` out of each of so many equal parts; each as likely, to the last digit. */

@@ -4,7 +4,7 @@ import { Freivalds } from './freivalds.ts'
 import { type Challenge, GpuCheck } from './gpu.ts'
 import { cryptoRandom, type Random } from './random.ts'
 import type { OpenRequest } from './request.ts'
-import { checksPerGpu, drawSample } from './sample.ts'
+import { checksPerGpu, drawSample, type Sample } from './sample.ts'
 import { checkSizes, type Sizes } from './sizes.ts'
 import type { Transcript } from './transcript.ts'
 import { type GpuVerdict, judge, type Verdict } from './verdict.ts'
@@ -45,14 +45,15 @@ export class Verifier {
   /**
    * Takes what a GPU committed to, and only then draws what to ask it.
    * @param nonce 32 bytes: what this GPU was sent for its sweep, and no other
+   * @param given what it was asked for when this is a record that is checked again
    * @returns the request; null when nothing need be asked, because it is refused already
    */
-  commit(gpu: number, nonce: Uint8Array, transcript: Transcript): OpenRequest | null {
+  commit(gpu: number, nonce: Uint8Array, transcript: Transcript, given: Sample | null = null): OpenRequest | null {
     if (nonce.length !== 32) throw new RangeError('a nonce has 32 bytes')
     if (!this.#isOpen(gpu) || this.#rejected.has(gpu)) return null
     if (this.#checks.has(gpu)) return this.#refuse(gpu, 'committed twice')
     try {
-      const sample = drawSample(this.#challenge.sizes, checksPerGpu(this.#gpus), this.#random)
+      const sample = given ?? drawSample(this.#challenge.sizes, checksPerGpu(this.#gpus), this.#random)
       const check = new GpuCheck(gpu, this.#challenge, nonce, transcript, sample, this.#freivalds)
       this.#checks.set(gpu, check)
       return check.verdict().result === 'unfinished' ? check.request : null
