@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { statement } from '../../../../schema/index.ts'
+import { statement } from '../../../../schema/statement.ts'
 import { PHASES, type Heard } from '../session/types.ts'
 import type { End, Header, Outcome, Seal } from './types.ts'
 
