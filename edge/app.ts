@@ -10,6 +10,7 @@ import { eventRoutes } from './routes/events.ts'
 import { marketRoutes } from './routes/market.ts'
 import { networkRoutes } from './routes/network.ts'
 import { opsRoutes } from './routes/ops.ts'
+import { proofRoutes } from './routes/proofs.ts'
 import { snapshotRoutes } from './routes/snapshots.ts'
 import { validatorRoutes } from './routes/validator.ts'
 
@@ -33,6 +34,7 @@ export const app = base
   .route('/', marketRoutes)
   .route('/', agentRoutes)
   .route('/', validatorRoutes)
+  .route('/', proofRoutes)
   .route('/', adminRoutes)
   .route('/', snapshotRoutes)
   .route('/', networkRoutes)

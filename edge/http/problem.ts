@@ -12,7 +12,8 @@ export function onError(error: unknown, c: HttpContext): Response {
 }
 
 export function render(problem: Problem, trace: string | undefined): Response {
-  const retryAfter = problem.code === 'rate_limited' ? { 'retry-after': String(problem.extra.retry_after_s ?? 60) } : {}
+  const afterS = problem.extra.retry_after_s ?? (problem.code === 'rate_limited' ? 60 : null)
+  const retryAfter = afterS === null ? {} : { 'retry-after': String(afterS) }
   return Response.json(problem.body(trace), { status: problem.status, headers: { 'content-type': 'application/problem+json', ...retryAfter } })
 }
 

@@ -7,6 +7,9 @@ export const SNAPSHOTS_PER_MINUTE = 60
 /** A validator publishes and asks once in some minutes, and again when an answer is lost. Each may cost a walk over all miners. */
 export const VALIDATOR_REQUESTS_PER_MINUTE = 30
 
+/** A wave of 32 proofs at once: each is opened, asked for every 20 seconds while it starts, marked three times, and all of it again when answers are lost. */
+export const PROOF_REQUESTS_PER_MINUTE = 600
+
 /** Each leaves an entry in the audit log, which keeps everything. */
 export const TAKEOVERS_PER_MINUTE = 10
 

@@ -59,9 +59,9 @@ const getMiner = createRoute({
 
 const iso = (ms: number) => new Date(ms).toISOString()
 
-function offer(r: OfferRow, nowMs: number): z.infer<typeof gpuOffer> {
+function offer(r: OfferRow): z.infer<typeof gpuOffer> {
   const { hotkey, model, vramMb, total, free, driver, isolation, disk, network } = r
-  const proof_age_s = r.provedAt === null ? null : Math.floor((nowMs - r.provedAt) / 1000)
+  const proof_age_s = r.proofAge === null ? null : Math.floor(r.proofAge / 1000)
   const images = JSON.parse(r.images) as { reference: string; warm: boolean }[]
   return { hotkey, model, vram_mb: vramMb, total, free, driver, isolation, disk, network, simulated: r.simulated === 1, images, proof_age_s }
 }
@@ -101,7 +101,7 @@ function penalty({ fromAt, untilAt, ...same }: PenaltyOf): z.infer<typeof penalt
 export const marketRoutes = router()
   .openapi(listGpus, async (c) => {
     const ctx = c.get('ctx')
-    const items = (await offers(ctx.db, c.req.valid('query'), askerOf(ctx, c.get('caller').tenant))).map((r) => offer(r, ctx.now()))
+    const items = (await offers(ctx.db, c.req.valid('query'), askerOf(ctx, c.get('caller').tenant))).map(offer)
     const sum = (of: 'total' | 'free') => items.reduce((n, i) => n + i[of], 0)
     return c.json({ items, total: sum('total'), free: sum('free') }, 200)
   })

@@ -24,7 +24,7 @@ const shown = (r: Selected): Shown => ({ row: r.row, gpus: JSON.parse(r.gpus) as
 
 /** One allocation of this holder, or null: another tenant's looks the same as none. */
 export async function allocationOf(db: Db, holder: string, id: string): Promise<Shown | null> {
-  const [found] = await retrying(() => select(db).where(and(eq(allocations.id, id), eq(allocations.holder, holder))))
+  const [found] = await retrying(() => select(db).where(and(eq(allocations.id, id), eq(allocations.holder, holder), eq(allocations.purpose, 'rent'))))
   return found ? shown(found) : null
 }
 

@@ -3,6 +3,7 @@ import type { DISKS, NETWORKS } from '../../schema/miner.ts'
 import type { Online } from '../../schema/tables/agents.ts'
 import { type Asker, mayTake } from './candidates.ts'
 import { type Db, read, retrying, type Rows } from './db.ts'
+import { kept, unrented, withRent } from './due.ts'
 import { fresh, holds } from './publications.ts'
 
 export type OfferQuery = {
@@ -26,22 +27,24 @@ export type OfferRow = {
   network: (typeof NETWORKS)[number]
   simulated: number
   images: string
-  provedAt: number | null
+  /** Of the card that was proved longest ago, in milliseconds it was not rented since; null: one was never proved. */
+  proofAge: number | null
 }
 
 /** GPUs on the market by host and model: hosts that would take a claim of this asker only, fullest free first. */
 export async function offers(db: Db, q: OfferQuery, asker: Asker): Promise<OfferRow[]> {
+  const free = sql`(g.claimed_by IS NULL AND NOT ${kept(asker.nowMs)})`
   return retrying(() =>
     db.all<OfferRow>(sql`
-      SELECT g.hotkey AS hotkey, g.model AS model, g.vram_mb AS vramMb, count(*) AS total, sum(g.claimed_by IS NULL) AS free, m.driver AS driver, m.isolation AS isolation, m.disk AS disk, m.network AS network,
-        m.simulated AS simulated, min(g.proved_at) AS provedAt,
+      SELECT g.hotkey AS hotkey, g.model AS model, g.vram_mb AS vramMb, count(*) AS total, sum(${free}) AS free, m.driver AS driver, m.isolation AS isolation, m.disk AS disk, m.network AS network,
+        m.simulated AS simulated, CASE WHEN count(g.proved_at) = count(*) THEN max(${unrented(asker.nowMs)}) END AS proofAge,
         (SELECT json_group_array(json_object('reference', i.reference, 'warm', json(CASE WHEN i.warm THEN 'true' ELSE 'false' END))) FROM miner_images i WHERE i.hotkey = g.hotkey) AS images
-      FROM gpus g JOIN miners m ON m.hotkey = g.hotkey JOIN agents a ON a.hotkey = g.hotkey
+      FROM gpus g JOIN miners m ON m.hotkey = g.hotkey JOIN agents a ON a.hotkey = g.hotkey ${withRent}
       WHERE g.gone_at IS NULL AND instr(g.model_key, ${(q.model ?? '').toLowerCase()}) > 0 AND g.vram_mb >= ${Math.floor((q.min_vram_gb ?? 0) * 1024)}
         AND g.missing = 0 AND ${mayTake(asker)}
         ${q.hotkey ? sql`AND g.hotkey = ${q.hotkey}` : sql``}
         ${q.image ? sql`AND EXISTS (SELECT 1 FROM miner_images i WHERE i.hotkey = g.hotkey AND i.reference = ${q.image})` : sql``}
-      GROUP BY g.hotkey, g.model, g.vram_mb HAVING sum(g.claimed_by IS NULL) >= ${q.free ?? 0}
+      GROUP BY g.hotkey, g.model, g.vram_mb HAVING sum(${free}) >= ${q.free ?? 0}
       ORDER BY free DESC, g.hotkey, g.model LIMIT ${q.limit}`),
   )
 }
@@ -85,7 +88,7 @@ export async function miners(db: Db, q: { hotkey?: string | undefined; after?: s
         m.simulated AS simulated, m.version AS version, m.protocol AS protocol, m.registered_at AS registeredAt, m.report_at AS reportAt, m.score AS score,
         (SELECT max(v.at) ${proved}) AS scoredAt, (SELECT count(*) ${proved}) AS scoredBy,
         (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS total,
-        (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NULL) AS free,
+        (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND g.claimed_by IS NULL AND NOT ${kept(q.nowMs)}) AS free,
         (SELECT json_group_array(DISTINCT g.model) FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL) AS models
       FROM miners m JOIN agents a ON a.hotkey = m.hotkey
       WHERE ${listed} AND m.hotkey > ${q.after ?? ''} ${q.hotkey ? sql`AND m.hotkey = ${q.hotkey}` : sql``}

@@ -1,6 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm'
 import { fit } from './candidates.ts'
-import { kept } from './due.ts'
+import { kept, running, withRent } from './due.ts'
 import { fresh } from './publications.ts'
 
 /** What `validatorState` allows; a miner may have shown more cards one after the other. */
@@ -14,19 +14,11 @@ const BYTES = { miners: 5 * 1024 * 1024, publications: 3 * 1024 * 1024 } as cons
 /** Of a miner besides its cards, about. */
 const BYTES_EACH = 512
 
-/** A stop or a report that is being written may say a time that is past already: what is counted so late is not taken back. */
-const SETTLED_MS = 2 * 60_000
-
-/** Milliseconds of the claim `c` under the rent `x`, as the trigger `claims_rented` will count them. */
-const running = (nowMs: number) =>
-  sql`CASE WHEN x.ready_at IS NULL THEN 0 ELSE max(0, min(coalesce(x.stop_at, 9e15), ${nowMs - SETTLED_MS}) - c.claimed_at) END`
-
 /** Cards of miner `m` that are there, as JSON: those of its last report first. */
 const cards = (nowMs: number) => sql`(SELECT json_group_array(json(card)) FROM (
     SELECT json_object('uuid', g.uuid, 'model', g.model, 'vram_mb', g.vram_mb, 'simulated', json(iif(g.simulated, 'true', 'false')),
       'rented', json(iif(x.desired <> 'stop', 'true', 'false')), 'rented_ms', CAST(g.rented_ms + coalesce(${running(nowMs)}, 0) AS INTEGER)) AS card
-    FROM gpus g LEFT JOIN claims c ON c.hotkey = g.hotkey AND c.uuid = g.uuid AND c.freed_at IS NULL
-    LEFT JOIN allocations x ON x.id = c.allocation_id AND x.incarnation = c.incarnation AND x.purpose = 'rent'
+    FROM gpus g ${withRent}
     WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL ORDER BY g.missing, g.idx, g.uuid LIMIT ${MOST.cards}))`
 
 /**

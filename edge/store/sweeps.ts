@@ -54,6 +54,9 @@ export function forget(nowMs: number): SQL[] {
     sql`DELETE FROM events WHERE id IN ${old}`,
     sql`DELETE FROM claims WHERE (allocation_id, incarnation, hotkey, uuid) IN (SELECT allocation_id, incarnation, hotkey, uuid FROM claims WHERE allocation_id < ${id} AND freed_at < ${before} LIMIT ${AT_A_TIME})`,
     sql`DELETE FROM tombstones WHERE (allocation_id, incarnation) IN (SELECT allocation_id, incarnation FROM tombstones WHERE allocation_id < ${id} AND gone_at < ${before} LIMIT ${AT_A_TIME})`,
+    sql`DELETE FROM allocations WHERE id IN (SELECT p.id FROM proofs p WHERE p.id < ${id} AND p.ended_at < ${before} ORDER BY p.id LIMIT ${AT_A_TIME}) AND ended_at < ${before}`,
+    sql`DELETE FROM proofs WHERE id IN (SELECT p.id FROM proofs p WHERE p.id < ${id} AND p.ended_at < ${before} ORDER BY p.id LIMIT ${AT_A_TIME})
+      AND NOT EXISTS (SELECT 1 FROM allocations a WHERE a.id = proofs.id)`,
     forgetGone(),
   ]
 }

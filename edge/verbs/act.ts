@@ -35,7 +35,7 @@ type Read = Found & { protocol: number | null }
  */
 export async function act(ctx: Ctx, a: Act): Promise<Found> {
   const now = ctx.now()
-  const mine = sql`a.id = ${a.id} AND a.holder = ${a.holder}`
+  const mine = sql`a.id = ${a.id} AND a.holder = ${a.holder} AND a.purpose = 'rent'`
   const ready = a.ready ? sql`a.ready_at IS NOT NULL` : sql`1`
   const able = a.byAgent ? sql`EXISTS (SELECT 1 FROM miners m WHERE m.hotkey = a.hotkey AND m.protocol >= ${PROTOCOL_OF_ACTS})` : sql`1`
   const results = await write(ctx.db, [

@@ -27,6 +27,8 @@ export async function advance(ctx: Ctx, { allocation }: { allocation: string }):
   if (todo.kind === 'give_up') return giveUp(ctx, row, todo.reason)
   ctx.log.info('placement_failed', { allocation, hotkey: row.hotkey, reason: todo.reason, incarnation: row.incarnation })
   const tried = [...row.tried, { hotkey: row.hotkey, reason: todo.reason, at: ctx.now() }]
+  // A proof is of this miner and no other.
+  if (row.purpose === 'proof') return giveUp(ctx, { ...row, tried }, 'not_ready')
   for (let round = 0; round < ROUNDS; round++) {
     const picks = await findPicks(ctx, { spec: row.spec, holder: row.holder, avoid: new Set(tried.map((t) => t.hotkey)), salt: row.id })
     if (picks.length === 0) break
@@ -38,7 +40,8 @@ export async function advance(ctx: Ctx, { allocation }: { allocation: string }):
 
 /** Hands the allocation to the first pick that holds; the old host keeps a tombstone until it says gone. */
 async function failOver(ctx: Ctx, row: AllocationRow, picks: Pick[]): Promise<number | null> {
-  const now = ctx.now()
+  const asker = askerOf(ctx, row.holder)
+  const now = asker.nowMs
   const incarnation = row.incarnation + 1
   const deadline = Math.min(now + DEADLINE_MS.acknowledge, row.readyBy)
   const quota = row.keyId === null ? sql`${row.gpuWant}` : gpusLeft(row.keyId, await maxGpusOf(ctx.db, row.keyId), row.id)
@@ -47,11 +50,11 @@ async function failOver(ctx: Ctx, row: AllocationRow, picks: Pick[]): Promise<nu
   const results = await write(ctx.db, [
     sql`UPDATE allocations SET hotkey = c.hotkey, limits = c.limits, gpu_want = c.take, gpu_got = 0, incarnation = ${incarnation}, generation = generation + 1,
         tried = ${JSON.stringify(row.tried)}, deadline_at = ${deadline}, phase = 'none', acked_at = NULL, error = NULL, progress = NULL, fact_at = NULL
-      FROM (${firstThatHolds(picks, row.spec, askerOf(ctx, row.holder), quota)}) c
+      FROM (${firstThatHolds(picks, row.spec, asker, quota)}) c
       WHERE allocations.id = ${row.id} AND incarnation = ${row.incarnation} AND desired = 'run' AND ready_at IS NULL`,
     sql`INSERT INTO tombstones (allocation_id, incarnation, hotkey, generation, trace_id, reason, made_at)
       SELECT ${row.id}, ${row.incarnation}, ${row.hotkey}, ${row.generation + 1}, ${row.traceId}, ${row.tried.at(-1)?.reason ?? 'failed'}, ${now} WHERE ${moved} ON CONFLICT DO NOTHING`,
-    takeGpus(row.id, incarnation, picks, row.spec, now),
+    takeGpus(row.id, incarnation, picks, row.spec, asker),
     countGpus(row.id, incarnation),
     tell(row.id, 'failed_over', now, { from: row.hotkey, reason: row.tried.at(-1)?.reason ?? 'failed', incarnation }, untold),
     sql`SELECT hotkey, incarnation FROM allocations WHERE id = ${row.id} AND incarnation = ${incarnation}`,

@@ -1,4 +1,4 @@
-import { sql, type SQL } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { AllocateInput } from '../../schema/allocation.ts'
 import { encodeHotkey } from '../../schema/hotkey.ts'
 import { invalid, Problem } from '../../schema/problem.ts'
@@ -7,11 +7,12 @@ import type { Spec } from '../../schema/tables/allocations.ts'
 import { nextWarning } from '../../schema/warn.ts'
 import type { Caller } from '../caller.ts'
 import type { Ctx } from '../ctx.ts'
-import { byIdempotencyKey, usageOf, type AllocationRow } from '../store/allocations.ts'
+import { byIdempotencyKey, usageOf } from '../store/allocations.ts'
 import { type Asker, candidates, isOffered, offeredImages } from '../store/candidates.ts'
-import { countGpus, firstThatHolds, gpusLeft, heldBy, takeGpus } from '../store/claims.ts'
+import { countGpus, firstThatHolds, gpusLeft, heldBy, insertOf, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
+import { preempt, preempted } from '../store/preempt.ts'
 import { pick, type Pick } from './pick.ts'
 
 /** Between reading candidates and claiming one, others claim too; this many rounds make losing every one unlikely. */
@@ -20,7 +21,7 @@ const ROUNDS = 5
 export type Allocate = { caller: Caller; input: AllocateInput; idempotencyKey: string | undefined }
 
 /**
- * Claims GPUs for a client: all that were asked for, of one miner, or none.
+ * Claims GPUs for a client: all that were asked for, of one miner, or none. Only when there are none elsewhere it takes those of a proof.
  * With an Idempotency-Key the first allocation of that key is given back, in whatever state it is.
  * Throws `idempotency_mismatch`, `quota_exceeded`, `image_not_offered`, `no_capacity`.
  */
@@ -33,9 +34,11 @@ export async function allocate(ctx: Ctx, { caller, input, idempotencyKey }: Allo
 
   const id = ctx.newId('al')
   for (let round = 0; round < ROUNDS; round++) {
-    const picks = await findPicks(ctx, { spec, holder: caller.tenant, avoid: new Set(), salt: id })
+    const search = { spec, holder: caller.tenant, avoid: new Set<string>(), salt: id }
+    const free = await findPicks(ctx, search)
+    const picks = free.length > 0 ? free : await findPicks(ctx, { ...search, reach: 'proved' })
     if (picks.length === 0) throw await noRoom(ctx, spec)
-    const claimed = await claim(ctx, { id, caller, input, spec, picks, idempotencyKey, bodyHash })
+    const claimed = await claim(ctx, { id, caller, input, spec, picks, overProofs: free.length === 0, idempotencyKey, bodyHash })
     if (claimed) {
       ctx.defer('wake', ctx.hub(claimed.hotkey).wake(claimed.hotkey))
       ctx.defer('look_at', ctx.hub(claimed.hotkey).lookAt(id, claimed.deadlineAt))
@@ -71,23 +74,39 @@ async function replayed(ctx: Ctx, caller: Caller, key: string, bodyHash: string)
   return { id: row.id, replayed: true }
 }
 
-export type Search = { spec: Spec; holder: string; avoid: ReadonlySet<string>; salt: string }
+export type Search = { spec: Spec; holder: string; avoid: ReadonlySet<string>; salt: string; reach?: Asker['reach'] }
 
 /** Simulated GPUs are for development. */
-export const askerOf = (ctx: Ctx, holder: string): Asker => ({ holder, simulated: ctx.config.ENVIRONMENT === 'development' })
+export const askerOf = (ctx: Ctx, holder: string, reach: Asker['reach'] = 'free'): Asker => ({
+  holder,
+  simulated: ctx.config.ENVIRONMENT === 'development',
+  nowMs: ctx.now(),
+  reach,
+})
 
 /** A sample around a random place; the whole market when the sample has nothing that fits. */
-export async function findPicks(ctx: Ctx, { spec, holder, avoid, salt }: Search): Promise<Pick[]> {
-  const wanted = { ...spec, ...askerOf(ctx, holder) }
+export async function findPicks(ctx: Ctx, { spec, holder, avoid, salt, reach = 'free' }: Search): Promise<Pick[]> {
+  const wanted = { ...spec, ...askerOf(ctx, holder, reach) }
+  if (reach === 'proved') return pick(spec, await candidates(ctx.db, wanted, null), avoid, salt)
   const around = encodeHotkey(crypto.getRandomValues(new Uint8Array(32)))
   const picks = pick(spec, await candidates(ctx.db, wanted, around), avoid, salt)
   return picks.length > 0 ? picks : pick(spec, await candidates(ctx.db, wanted, null), avoid, salt)
 }
 
-type Claim = { id: string; caller: Caller; input: AllocateInput; spec: Spec; picks: Pick[]; idempotencyKey: string | undefined; bodyHash: string }
+type Claim = {
+  id: string
+  caller: Caller
+  input: AllocateInput
+  spec: Spec
+  picks: Pick[]
+  overProofs: boolean
+  idempotencyKey: string | undefined
+  bodyHash: string
+}
 
 async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: number } | null> {
-  const now = ctx.now()
+  const asker = askerOf(ctx, c.caller.tenant)
+  const now = asker.nowMs
   const readyBy = now + c.spec.ready_by_s * 1000
   const deadlineAt = Math.min(now + DEADLINE_MS.acknowledge, readyBy)
   const whole = c.spec.gpu.count === 'all'
@@ -110,30 +129,25 @@ async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: 
     readyBy,
     deadlineAt,
   })
+  const left = gpusLeft(c.caller.keyId, c.caller.quota.maxGpus, c.id)
+  const within = sql`(SELECT count(*) ${heldBy(c.caller.keyId, c.id)}) < ${c.caller.quota.maxAllocations}`
+  const overProofs = sql`SELECT c.hotkey AS hotkey FROM (${firstThatHolds(c.picks, c.spec, { ...asker, reach: 'proved' }, left)}) c WHERE ${within}`
   const results = await write(ctx.db, [
+    ...(c.overProofs ? preempt(c.id, overProofs, now) : []),
     sql`UPDATE allocations SET idempotency_key = NULL WHERE holder = ${c.caller.tenant} AND idempotency_key = ${c.idempotencyKey ?? ''} AND created_at < ${now - IDEMPOTENCY_MS}`,
-    sql`${row} FROM (${firstThatHolds(c.picks, c.spec, askerOf(ctx, c.caller.tenant), gpusLeft(c.caller.keyId, c.caller.quota.maxGpus, c.id))}) c
-      WHERE (SELECT count(*) ${heldBy(c.caller.keyId, c.id)}) < ${c.caller.quota.maxAllocations} ON CONFLICT DO NOTHING`,
-    takeGpus(c.id, 1, c.picks, c.spec, now),
+    sql`${row} FROM (${firstThatHolds(c.picks, c.spec, asker, left)}) c WHERE ${within} ON CONFLICT DO NOTHING`,
+    takeGpus(c.id, 1, c.picks, c.spec, asker),
     countGpus(c.id, 1),
     tell(c.id, 'allocated', now, {}, sql`NOT EXISTS (SELECT 1 FROM events e WHERE e.allocation_id = a.id)`),
+    preempted(c.id),
     sql`SELECT hotkey FROM allocations WHERE id = ${c.id}`,
   ])
+  for (const { id, validator } of (results.at(-2) ?? []) as { id: string; validator: string }[]) {
+    ctx.defer('changed', ctx.feed(validator).changed([id]))
+    ctx.log.info('proof_preempted', { proof: id, validator, allocation: c.id })
+  }
   const hotkey = results.at(-1)?.[0]?.['hotkey']
   return typeof hotkey === 'string' ? { hotkey, deadlineAt } : null
-}
-
-type Identity = 'id' | 'purpose' | 'holder' | 'keyId' | 'name' | 'idempotencyKey' | 'bodyHash' | 'traceId' | 'createdAt'
-type FirstWish = 'sshKeys' | 'expiresAt' | 'warnAt' | 'spec' | 'exclusive' | 'readyBy' | 'deadlineAt'
-type NewRow = { [K in Identity | FirstWish]: AllocationRow[K] }
-
-/** Generation and incarnation begin at 1; host, limits and number of GPUs come from the pick `c` that held. */
-function insertOf(r: NewRow): SQL {
-  return sql`
-    INSERT INTO allocations (id, purpose, holder, key_id, name, idempotency_key, body_hash, trace_id, created_at, desired, generation, incarnation,
-      ssh_keys, expires_at, warn_at, spec, limits, hotkey, exclusive, gpu_want, gpu_got, tried, ready_by, deadline_at)
-    SELECT ${r.id}, ${r.purpose}, ${r.holder}, ${r.keyId}, ${r.name}, ${r.idempotencyKey}, ${r.bodyHash}, ${r.traceId}, ${r.createdAt}, 'run', 1, 1,
-      ${JSON.stringify(r.sshKeys)}, ${r.expiresAt}, ${r.warnAt}, ${JSON.stringify(r.spec)}, c.limits, c.hotkey, ${Number(r.exclusive)}, c.take, 0, '[]', ${r.readyBy}, ${r.deadlineAt}`
 }
 
 async function refuseOverQuota(ctx: Ctx, caller: Caller, spec: Spec, picks: Pick[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { Pulse } from '../hub.ts'
 import { awayWithRentals, countAway, countMinute, endUnheard, mark, setBrake } from '../store/away.ts'
 import { named, read, type Rows } from '../store/db.ts'
 import { nextPage, seenOf } from '../store/liveness.ts'
+import { endOverdue } from '../store/proofs.ts'
 import { rank, rankDue } from '../store/ranking.ts'
 import { endGone, expire, forget, left, overdue, settle, warn } from '../store/sweeps.ts'
 import { advance } from './advance.ts'
@@ -13,6 +14,8 @@ import { lostSight, pulses, watching } from './pulses.ts'
 
 /** Miners whose shard is asked about them in one tick: all of ten thousand within ten minutes. */
 const COMPARED_AT_A_TIME = 1000
+/** More than a few validators leave behind at once. */
+const PROOFS_ENDED_AT_A_TIME = 500
 /** A tick sooner than this after the last one is the same minute again: cron fires at least once. */
 const SAME_MINUTE_MS = 30_000
 
@@ -20,8 +23,8 @@ const SAME_MINUTE_MS = 30_000
 type Found = { sweptAt: number; brakeWas: string | null; away: string[]; counted: Away; page: Rows; rankDue: boolean; shards: Map<string, Pulse | null> }
 
 /**
- * The minute's housekeeping: 29 statements in two requests, however many rows there are, a call to each shard, and at most 50 overdue
- * placements moved on. Leases are warned of and ended, silent hosts marked, counted and at last given up, what is gone is ended, what is old
+ * The minute's housekeeping: 32 statements in two requests, however many rows there are, a call to each shard, and at most 50 overdue
+ * placements moved on. Leases are warned of and ended, proofs that nobody closed are ended, silent hosts marked, counted and at last given up, what is gone is ended, what is old
  * forgotten, and miners ranked by what is not: a statement more, when there is reason to.
  */
 export async function sweep(ctx: Ctx): Promise<Record<string, number>> {
@@ -61,7 +64,7 @@ async function act(ctx: Ctx, { sweptAt, brakeWas, away, page, shards, ...found }
   const counts = now - sweptAt >= SAME_MINUTE_MS ? seen : []
   const comparedTo = page.length < COMPARED_AT_A_TIME ? '' : String(page.at(-1)?.['hotkey'])
   return named(ctx.db, {
-    expired: expire(now),
+    expired: [...expire(now), endOverdue(now, PROOFS_ENDED_AT_A_TIME)],
     warned: warn(now),
     marked: mark(now),
     counted: countMinute({ from: sweptAt, seen: counts, unseen }),
