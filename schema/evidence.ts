@@ -2,8 +2,8 @@ import type { Measured } from './proof.ts'
 
 /** What a proof leaves behind at the validator that made it, for people and for whoever checks it again. */
 export type ProofEvidence = {
-  /** Id of the proof at the edge. */
-  proof: string
+  /** Id of the proof at the edge; null: it never began. */
+  proof: string | null
   /** One sentence. */
   text: string
   /** Arithmetic that is wrong, exactly: the one thing that makes a proof invalid. */
@@ -14,4 +14,6 @@ export type ProofEvidence = {
   flags: string[]
   /** Name of its file, and SHA-256 of it; null: none was kept. */
   bundle: { file: string; digest: string } | null
+  /** Cards that another miner, who lists them too, showed at the same moment, and this one did not. */
+  lost: string[]
 }

@@ -1,9 +1,10 @@
+import { readCatalog } from '../core/catalog.ts'
 import { realClock } from '../core/clock.ts'
 import { EdgeClock, HttpControl } from '../core/control.ts'
 import { loadHotkey } from '../core/hotkey.ts'
 import type { Log } from '../core/log.ts'
 import { Meeting } from '../core/meeting.ts'
-import type { Chain, Prover } from '../core/ports.ts'
+import type { Chain, Prover, ProofTarget } from '../core/ports.ts'
 import { makeSigner } from '../core/signer.ts'
 import type { ValidatorConfig } from './config.ts'
 import { Follow } from './follow.ts'
@@ -11,6 +12,7 @@ import { Announce, wantedOf } from './loops/announce.ts'
 import { counted } from './loops/counted.ts'
 import { Market } from './loops/market.ts'
 import { planWeights } from './loops/plan.ts'
+import { Places } from './loops/places.ts'
 import { Proofs, ROUND } from './loops/proofs.ts'
 import { Publish } from './loops/publish.ts'
 import { Purge } from './loops/purge.ts'
@@ -18,15 +20,17 @@ import { Queryable, rulesOf } from './loops/queryable.ts'
 import { EVERY, jobsOf } from './loops/schedule.ts'
 import { Scores } from './loops/scores.ts'
 import { Post } from './post.ts'
-import { RecordedProver } from './prover.ts'
-import { readCatalog } from '../core/catalog.ts'
+import { classOf } from './proofs/claim.ts'
+import { type ProverParts, proverOf } from './proofs/make.ts'
+import { freeCards } from './proofs/plan.ts'
+import { WAVE } from './proofs/barrier.ts'
 import type { State } from './state.ts'
 import type { Validator } from './status.ts'
 import type { Store } from './store/types.ts'
 import { WeightCycles } from './weights/cycles.ts'
 
 /** What a test may put in place of the real thing. */
-export type Hands = { prover?: Prover; score?: ConstructorParameters<typeof Scores>[0]['score'] }
+export type Hands = { prover?: Prover; proof?: ProverParts; score?: ConstructorParameters<typeof Scores>[0]['score'] }
 type Outside = { state: State; store: Store; chain: Chain; log: Log; hands: Hands }
 
 /** Puts a validator together. Nothing is asked of anybody yet. */
@@ -48,12 +52,13 @@ export async function assemble(config: ValidatorConfig, { state, store: file, ch
   const queryable = new Queryable(rulesOf(config, hotkey), log)
   const publish = new Publish({ control, meeting, follow, store, signer, netuid, clock, log })
   const onRound = () => publish.kick()
+  const catalog = readCatalog()
   const scores = new Scores({
     follow,
     queryable,
     store,
     state,
-    catalog: readCatalog(),
+    catalog,
     hotkey,
     clock,
     log,
@@ -62,33 +67,33 @@ export async function assemble(config: ValidatorConfig, { state, store: file, ch
   })
   const plan = () => planWeights({ follow, scores, store, clock, burn: config.burn, hotkey, netuid })
   const cycles = new WeightCycles({ chain, store, hotkey: by, netuid, every: EVERY.weights, clock, log, plan })
-  const prover = hands.prover ?? proverOf(config, state)
-  if (!prover) log.info('no miner is proved: that comes with a later version; scores come from other validators meanwhile')
-  const [workers, timeoutMs, maxDelayMs] = [config.maxWorkers, config.proofTimeout * 1000, config.maxRandomDelay * 1000]
+  const nowMs = () => control.time.nowMs()
+  const block = () => follow.block?.number ?? 0
+  const outside = { control, meeting, chain, store, state, catalog, signer, netuid, block, nowMs, clock, log }
+  const prover = hands.prover ?? (await proverOf(config, outside, hands.proof))
   const round = {
     follow,
     queryable,
     market,
     scores,
     store,
-    workers,
-    timeoutMs,
-    maxDelayMs,
+    places: new Places(config.maxWorkers),
+    wave: Math.min(WAVE, config.maxWorkers),
+    classOf: ({ miner }: ProofTarget) => classOf(freeCards(miner), catalog),
+    patience: { retries: config.proofRetries, intervalMs: config.proofRetryInterval * 1000 },
+    timeoutMs: config.proofTimeout * 1000,
+    maxDelayMs: config.maxRandomDelay * 1000,
     every: EVERY.proofs,
     clock,
     log,
     begun: progress.get(ROUND) ?? null,
   }
-  const proofs = prover && new Proofs({ prover, ...round })
+  const proofs = new Proofs({ prover, ...round })
   const wanted = wantedOf(config)
   const announce = wanted && new Announce({ chain, follow, by, netuid, wanted, log })
   const parts = { chain, follow, store, hotkey, clock, log, purge, queryable, market, scores, cycles, proofs, announce }
   const jobs = jobsOf(parts, progress)
   return { ...parts, netuid, url: edge.url, state, post, publish, jobs, storeErrors }
-}
-
-function proverOf({ recordedProofs }: ValidatorConfig, state: State): Prover | null {
-  return recordedProofs === null ? null : new RecordedProver(recordedProofs, () => state.development())
 }
 
 function receiverOf(state: State): string {

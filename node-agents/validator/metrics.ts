@@ -53,6 +53,6 @@ export async function registryOf(validator: Validator): Promise<Registry> {
   const { Histogram } = await import('prom-client')
   const name: Name = 'compute_validator_proof_seconds'
   const proofs = new Histogram({ name, help: proof.help, labelNames: [...proof.labels], buckets: BUCKETS_S, registers: [registry] })
-  if (validator.proofs) validator.proofs.onTried = ({ outcome, durationMs }) => proofs.observe({ result: outcome }, durationMs / 1000)
+  validator.proofs.onTried = ({ outcome, durationMs }) => proofs.observe({ result: outcome }, durationMs / 1000)
   return registry
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import * as z from 'zod'
 import { hotkey, VERSION_INT } from '../../schema/index.ts'
 import { maybe, path } from '../core/parsers.ts'
+import { PYTHON } from '../core/proof/run.ts'
 import { setting } from '../core/settings.ts'
 
 /** ss58 addresses between commas. */
@@ -109,6 +110,46 @@ export const PROOFS = {
     default: '300',
     help: 'Longest time for the proof of one miner',
     parse: z.string().pipe(whole(1, 3600)),
+  }),
+  proofRetries: setting({
+    flag: '--proof-retries',
+    value: '<n>',
+    env: 'COMPUTE_PROOF_RETRIES',
+    default: '22',
+    help: 'How often a miner of whom nothing could be proved is tried again within a round',
+    parse: z.string().pipe(whole(0, 1000)),
+  }),
+  proofRetryInterval: setting({
+    flag: '--proof-retry-interval',
+    value: '<s>',
+    env: 'COMPUTE_PROOF_RETRY_INTERVAL',
+    default: '60',
+    help: 'Pause before it is tried again',
+    parse: z.string().pipe(whole(1, 3600)),
+  }),
+  proofPython: setting({
+    flag: '--proof-python',
+    value: '<path>',
+    env: 'COMPUTE_PROOF_PYTHON',
+    default: PYTHON,
+    help: 'The Python that runs the proof in the containers of miners',
+    parse: z.string().pipe(z.string().regex(/^[\w./-]{1,200}$/, 'a name or a path, such as python3')),
+  }),
+  keepBundles: setting({
+    flag: '--keep-bundles',
+    value: '<n>',
+    env: 'COMPUTE_KEEP_BUNDLES',
+    default: '500',
+    help: 'Evidence of so many proofs is kept in the state directory, the newest; 0: none',
+    parse: z.string().pipe(whole(0, 1_000_000)),
+  }),
+  keepBundlesMb: setting({
+    flag: '--keep-bundles-mb',
+    value: '<MB>',
+    env: 'COMPUTE_KEEP_BUNDLES_MB',
+    default: '4096',
+    help: 'And so much of it in all; one of eight cards takes about 15 MB',
+    parse: z.string().pipe(whole(0, 100_000_000)),
   }),
   recordedProofs: setting({
     flag: '--recorded-proofs',

@@ -36,7 +36,7 @@ export function workSamples(v: Validator): Record<Exclude<keyof typeof WORK_METR
     compute_validator_job_lag_blocks: () => v.jobs.map(({ name, lag }) => ({ value: lag, labels: { job: name } })),
     compute_validator_job_failing: () => v.jobs.map(({ name, trouble }) => ({ value: Number(trouble !== null), labels: { job: name } })),
     compute_validator_miners: () => Object.entries(v.queryable.counts).map(([filter, value]) => ({ value, labels: { filter } })),
-    compute_validator_proof_total: () => [...(v.proofs?.outcomes ?? [])].map(([result, value]) => ({ value, labels: { result } })),
+    compute_validator_proof_total: () => [...v.proofs.outcomes].map(([result, value]) => ({ value, labels: { result } })),
     compute_validator_score: () => (v.scores.last?.rows ?? []).map(({ score, uid, hotkey }) => ({ value: score, labels: { uid: String(uid), hotkey } })),
     compute_validator_unscored: () => maybe(v.scores.last?.unscored),
     compute_validator_weights_age_blocks: () => maybe(chain()?.weights_age_blocks),

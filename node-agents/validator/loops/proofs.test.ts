@@ -5,26 +5,39 @@ import { realClock } from '../../core/clock.ts'
 import { makeLog } from '../../core/log.ts'
 import type { Proved, Prover } from '../../core/ports.ts'
 import type { Follow } from '../follow.ts'
+import type { Patience } from '../proofs/plan.ts'
 import type { NewProof, Progress, Proof, Spec } from '../store/types.ts'
 import { FINISHED } from './evidence.ts'
+import { Places } from './places.ts'
 import { Proofs, ROUND } from './proofs.ts'
 import type { Queryable } from './queryable.ts'
 
 const block = (number: number) => ({ number, hash: `0x${number}` })
 const never = new AbortController().signal
-const valid: Proved = { result: 'valid', gpus: [{ uuid: 'a', model: 'NVIDIA H200' }], simulated: true }
+const cardOf = (hotkey: string) => `card of ${hotkey}`
+const valid = ({ hotkey }: { hotkey: string }): Proved => ({ result: 'valid', gpus: [{ uuid: cardOf(hotkey), model: 'NVIDIA H200' }], simulated: true })
+const ONCE: Patience = { retries: 0, intervalMs: 1 }
 const nameOf = (i: number) => `miner-${i}`
 
-type Change = { begun?: Progress | null; rented?: number[]; unknown?: number[]; excluded?: number[]; timeoutMs?: number; workers?: number; full?: boolean }
+type Change = {
+  begun?: Progress | null
+  rented?: number[]
+  unknown?: number[]
+  excluded?: number[]
+  timeoutMs?: number
+  workers?: number
+  full?: boolean
+  patience?: Patience
+}
 
 /** A round of so many miners, over what a store would keep. @param change `full`: the first scores cannot be kept */
 function world(n: number, prove: Prover['prove'], change: Change = {}) {
-  const { begun = null, rented = [], unknown = [], excluded = [], timeoutMs = 60_000, workers = 64, full = false } = change
+  const { begun = null, rented = [], unknown = [], excluded = [], timeoutMs = 60_000, workers = 64, full = false, patience = ONCE } = change
   const kept: NewProof[] = []
   const marks: Progress[] = []
   const all = Array.from({ length: n }, (_, i) => i)
   const neurons = all.map((uid) => ({ uid, hotkey: nameOf(uid) }) as Neuron)
-  const gpu = (i: number) => ({ uuid: 'a', rented: rented.includes(i), rented_ms: 1000 + i })
+  const gpu = (i: number) => ({ uuid: cardOf(nameOf(i)), rented: rented.includes(i), rented_ms: 1000 + i })
   const known = all.filter((i) => !unknown.includes(i))
   const specs = new Map(known.map((i) => [nameOf(i), { miner: { hotkey: nameOf(i), gpus: [gpu(i)] } } as unknown as Spec]))
   const filtered = new Map(all.map((i) => [nameOf(i), { excluded: excluded.includes(i) ? 'outdated' : null }]))
@@ -47,7 +60,10 @@ function world(n: number, prove: Prover['prove'], change: Change = {}) {
     market: { fetch: () => Promise.reject(new Error('the edge is away')) },
     scores: { round },
     store,
-    workers,
+    places: new Places(workers),
+    wave: Math.min(32, workers),
+    classOf: () => 'a card',
+    patience,
     timeoutMs,
     maxDelayMs: 0,
     every: 360,
@@ -60,7 +76,7 @@ function world(n: number, prove: Prover['prove'], change: Change = {}) {
 
 describe('a round of proofs', { timeout: 60_000 }, () => {
   it('of 255 good miners and one that never answers: nobody waits for it', async () => {
-    const w = world(256, ({ hotkey }) => (hotkey === nameOf(3) ? new Promise(() => undefined) : Promise.resolve(valid)))
+    const w = world(256, (target) => (target.hotkey === nameOf(3) ? new Promise(() => undefined) : Promise.resolve(valid(target))))
     const stop = new AbortController()
     const round = w.proofs.round(block(1000), stop.signal)
     await until('all others are kept', () => w.kept.length === 255)
@@ -72,10 +88,13 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
   })
 
   it('gives a miner its time and no more, whether the prover listens or not', async () => {
-    const w = world(2, ({ hotkey }) => (hotkey === nameOf(0) ? new Promise(() => undefined) : Promise.resolve(valid)), { timeoutMs: 50 })
+    const w = world(2, (target) => (target.hotkey === nameOf(0) ? new Promise(() => undefined) : Promise.resolve(valid(target))), { timeoutMs: 50 })
     await w.proofs.round(block(1000), never)
     expect(w.kept.find((p) => p.hotkey === nameOf(0))).toMatchObject({ result: 'failed', reason: 'no proof within 0.05 s', gpus: [], block: 1000 })
-    expect(w.kept.find((p) => p.hotkey === nameOf(1))).toMatchObject({ result: 'valid', gpus: [{ uuid: 'a', model: 'NVIDIA H200', rentedMs: 1001 }] })
+    expect(w.kept.find((p) => p.hotkey === nameOf(1))).toMatchObject({
+      result: 'valid',
+      gpus: [{ uuid: cardOf(nameOf(1)), model: 'NVIDIA H200', rentedMs: 1001 }],
+    })
     expect(w.scored()).toBe(1)
     expect(w.marks.slice(-2)).toMatchObject([
       { job: FINISHED, block: 1000, trouble: null },
@@ -96,7 +115,7 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
   })
 
   it('tells what it may though one miner breaks the prover again and again', async () => {
-    const w = world(3, ({ hotkey }) => (hotkey === nameOf(1) ? Promise.reject(new Error('no such curve')) : Promise.resolve(valid)))
+    const w = world(3, (target) => (target.hotkey === nameOf(1) ? Promise.reject(new Error('no such curve')) : Promise.resolve(valid(target))))
     await expect(w.proofs.round(block(1000), never)).rejects.toThrow(/^1 of 3/)
     expect(w.marks.map((m) => [m.job, m.block])).toEqual([
       [ROUND, 1000],
@@ -107,7 +126,7 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
   })
 
   it('proves nobody twice because scores could not be kept', async () => {
-    const w = world(2, async () => valid, { full: true })
+    const w = world(2, async (target) => valid(target), { full: true })
     await expect(w.proofs.round(block(1000), never)).rejects.toThrow(/disk is full/)
     await w.proofs.round(block(1001), never)
     expect(w.kept).toHaveLength(2)
@@ -117,13 +136,13 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
   it('holds its own faults against nobody, and tries those miners alone again', async () => {
     const asked: string[] = []
     let broken = true
-    const w = world(3, async ({ hotkey }) => {
-      asked.push(hotkey)
-      if (broken && hotkey === nameOf(1)) throw new Error('no memory')
-      return valid
+    const w = world(3, async (target) => {
+      asked.push(target.hotkey)
+      if (broken && target.hotkey === nameOf(1)) throw new Error('no memory')
+      return valid(target)
     })
     await expect(w.proofs.round(block(1000), never)).rejects.toThrow(/^1 of 3 miners are still to be proved: this validator's own fault: no memory$/)
-    expect(w.kept.map((p) => p.hotkey)).toEqual([nameOf(0), nameOf(2)])
+    expect(w.kept.map((p) => p.hotkey).toSorted()).toEqual([nameOf(0), nameOf(2)])
     expect(Object.fromEntries(w.proofs.outcomes)).toEqual({ valid: 2, own_fault: 1 })
     broken = false
     asked.length = 0
@@ -135,17 +154,17 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
   })
 
   it('is for those who are free, included and known', async () => {
-    const w = world(4, async () => valid, { rented: [0], unknown: [1], excluded: [2] })
+    const w = world(4, async (target) => valid(target), { rented: [0], unknown: [1], excluded: [2] })
     await w.proofs.round(block(1000), never)
     expect(w.kept.map((p) => p.hotkey)).toEqual([nameOf(3)])
-    await expect(world(1, async () => valid, { rented: [0] }).proofs.round(block(1000), never)).rejects.toThrow(/no miner to prove/)
+    await expect(world(1, async (target) => valid(target), { rented: [0] }).proofs.round(block(1000), never)).rejects.toThrow(/no miner to prove/)
   })
 
   it.each<[string, number, number]>([
     ['goes on', 1100, 1],
     ['begins anew when that is long ago', 1360, 2],
   ])('that was cut short %s', async (_, at, more) => {
-    const w = world(2, async () => valid, { begun: { job: ROUND, block: 1000, at: 0, trouble: null } })
+    const w = world(2, async (target) => valid(target), { begun: { job: ROUND, block: 1000, at: 0, trouble: null } })
     w.kept.push({ hotkey: nameOf(0), result: 'valid', gpus: [], simulated: true, durationMs: 1, block: 1050, at: 1 })
     await w.proofs.round(block(at), never)
     expect(w.kept).toHaveLength(1 + more)
@@ -155,11 +174,11 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
     let [now, most] = [0, 0]
     const w = world(
       20,
-      async () => {
+      async (target) => {
         most = Math.max(most, ++now)
         await new Promise((resolve) => setImmediate(resolve))
         now--
-        return valid
+        return valid(target)
       },
       { workers: 3 },
     )

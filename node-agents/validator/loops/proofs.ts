@@ -2,32 +2,37 @@ import type { Block } from '../../core/chain/types.ts'
 import type { Log } from '../../core/log.ts'
 import { reason } from '../../core/mistake.ts'
 import type { Clock, ProofTarget, Prover } from '../../core/ports.ts'
-import type { Follow } from '../follow.ts'
+import { horizonMs, type Patience, shuffled, wavesOf } from '../proofs/plan.ts'
 import type { Progress, Store } from '../store/types.ts'
+import { Again } from './again.ts'
 import { FINISHED } from './evidence.ts'
 import { NotYet } from './job.ts'
 import type { Market } from './market.ts'
-import { inPool } from './pool.ts'
-import { isRented, type Outcome, tryProof, type Tried } from './proof.ts'
-import type { Queryable } from './queryable.ts'
+import type { Places } from './places.ts'
+import type { Outcome, Tried } from './proof.ts'
 import type { Scores } from './scores.ts'
+import { type Targets, targetsOf, type TargetsDeps } from './targets.ts'
+import { proveWave } from './wave.ts'
 
 /** Name of the progress that says when the round began: one that the agent's end cut short goes on there. */
 export const ROUND = 'proof_round'
 
 /** The whole round tells of faults of our own. */
-const LEVELS = { valid: 'debug', invalid: 'warn', failed: 'info', own_fault: 'debug' } as const
+const LEVELS = { valid: 'debug', invalid: 'warn', failed: 'info', put_off: 'debug', own_fault: 'debug' } as const
 
 type Begun = Pick<Progress, 'block' | 'at'>
 
-export type ProofsDeps = {
+export type ProofsDeps = TargetsDeps & {
   prover: Prover
-  follow: Follow
-  queryable: Queryable
   market: Pick<Market, 'fetch'>
   scores: Pick<Scores, 'round'>
   store: Pick<Store, 'specs' | 'proofs' | 'keepProof' | 'keepProgress'>
-  workers: number
+  places: Places
+  /** Miners that start at the same moment, at most; no more than there are places. */
+  wave: number
+  /** Whom a miner starts with: those of the same class. */
+  classOf: (target: ProofTarget) => string
+  patience: Patience
   timeoutMs: number
   maxDelayMs: number
   /** Blocks between two rounds. */
@@ -39,7 +44,10 @@ export type ProofsDeps = {
   random?: () => number
 }
 
-/** A round of proofs: every miner that may be proved now, many at a time, none waiting for another. */
+/** What a pass over miners came to: why some could not be proved or kept, and whether anything was found out about any. */
+type Pass = { faults: string[]; told: boolean }
+
+/** Proofs: in rounds of every miner that may be proved now, and of those whose cards were just given back. None waits for another for long. */
 export class Proofs {
   readonly #d: ProofsDeps
   #begun: Begun | null
@@ -56,34 +64,79 @@ export class Proofs {
   }
 
   async round(block: Block, signal: AbortSignal): Promise<void> {
-    const { clock, maxDelayMs, random = Math.random, workers, timeoutMs, prover, log, scores } = this.#d
+    const { clock, maxDelayMs, random = Math.random, log, every, patience } = this.#d
     const open = this.#begun
-    const resumed = open !== null && open.block <= block.number && block.number - open.block < this.#d.every ? open : null
+    const resumed = open !== null && open.block <= block.number && block.number - open.block < every ? open : null
     if (resumed === null) await clock.sleep(random() * maxDelayMs, signal) // so that validators do not come all at once
     const refreshed = await this.#refresh(signal)
-    const targets = await this.#targets(resumed?.block ?? null)
-    if (targets.length === 0 && resumed === null) throw new NotYet('there is no miner to prove: none that the edge knows is included and free')
+    const { free, groups } = await this.#targets(resumed?.block ?? null)
+    if (free.length === 0 && resumed === null) throw new NotYet('there is no miner to prove: none that the edge knows is included and free')
     const begun = resumed ?? { block: block.number, at: clock.wallMs() }
     await this.#mark(begun, null)
-    log.info({ miners: targets.length, block: begun.block }, resumed === null ? 'a round of proofs begins' : 'a round of proofs goes on')
+    log.info({ miners: free.length, block: begun.block }, resumed === null ? 'a round of proofs begins' : 'a round of proofs goes on')
+    const again = new Again(patience, { fromMs: clock.monotonicMs(), horizon: horizonMs(every) })
+    const { faults, told } = await this.#pass(block, { free, groups }, again, signal)
+    await this.#d.scores.round()
+    // An edge that is away, with nobody proved, may be a machine that is cut off: weights do not rest on that. And who breaks the prover again
+    // and again keeps nobody else from having weights.
+    if ((refreshed || told) && faults.length * 2 <= free.length) await this.#progress(FINISHED, begun, null)
+    const later = await this.#tryAgain(block, again, signal)
+    const all = [...faults, ...later]
+    if (all.length === 0) await this.#mark(begun, 'over')
+    else throw new Error(`${all.length} of ${free.length} miners are still to be proved: ${all[0]}`) // and they alone, next time
+  }
+
+  /** Proves those whose cards were just given back, before a client has them again; all others are for the round. */
+  async due(block: Block, signal: AbortSignal): Promise<void> {
+    await this.#d.market.fetch(signal)
+    const { free, groups } = await targetsOf(this.#d)
+    const due = free.filter(({ miner, hotkey }) => miner?.proof_due === true && !this.now.has(hotkey))
+    if (due.length === 0) return
+    const { faults, told } = await this.#pass(block, { free: due, groups }, null, signal)
+    if (told) await this.#d.scores.round()
+    if (faults.length > 0) throw new Error(`${faults.length} of ${due.length} miners whose cards were given back are still to be proved: ${faults[0]}`)
+  }
+
+  /** One try of each. @param again what decides whether it is tried again; null: it is not */
+  async #pass(block: Block, { free, groups }: Targets, again: Again | null, signal: AbortSignal): Promise<Pass> {
+    const { classOf, wave: most, random = Math.random } = this.#d
+    const pass: Pass = { faults: [], told: false }
+    const together = groups.map((g) => g.hotkeys)
+    const watch = {
+      began: ({ hotkey }: ProofTarget) => void this.now.add(hotkey),
+      ended: (tried: Tried) => this.#ended(tried, again, pass),
+    }
+    const waves = wavesOf(shuffled(free, random), { classOf, together, most })
+    const ends = await Promise.allSettled(waves.map((wave) => proveWave(wave, block, { groups, watch }, this.#d, signal)))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    return pass
+  }
+
+  async #ended(tried: Tried, again: Again | null, pass: Pass): Promise<void> {
+    this.#tell(tried)
+    pass.told ||= tried.outcome === 'valid' || tried.outcome === 'invalid'
+    if (tried.outcome === 'own_fault') pass.faults.push(tried.reason ?? 'no reason')
+    const kept = again ? again.after(tried, this.#d.clock.monotonicMs()) : tried
+    const fault = kept && (await this.#keep(kept))
+    if (fault) pass.faults.push(fault)
+  }
+
+  /** Those of whom nothing could be proved, until the round is half over. @returns faults of this validator */
+  async #tryAgain(block: Block, again: Again, signal: AbortSignal): Promise<string[]> {
+    const { clock } = this.#d
     const faults: string[] = []
-    let told = refreshed // else the edge was away, and with nothing proved this may be a machine that is cut off: weights do not rest on that
-    await inPool(targets, workers, async (target) => {
-      this.now.add(target.hotkey)
-      try {
-        const tried = await tryProof(target, { prover, clock, timeoutMs, block }, signal)
-        told ||= tried.outcome === 'valid' || tried.outcome === 'invalid'
-        const fault = await this.#keep(tried)
-        if (fault !== null) faults.push(fault)
-      } finally {
-        this.now.delete(target.hotkey)
-      }
-    })
-    await scores.round()
-    // Who breaks the prover again and again keeps nobody else from having weights.
-    if (told && faults.length * 2 <= targets.length) await this.#progress(FINISHED, begun, null)
-    if (faults.length === 0) await this.#mark(begun, 'over')
-    else throw new Error(`${faults.length} of ${targets.length} miners are still to be proved: ${faults[0]}`) // and they alone, next time
+    for (let inMs = again.nextInMs(clock.monotonicMs()); inMs !== null; inMs = again.nextInMs(clock.monotonicMs())) {
+      await clock.sleep(inMs, signal)
+      await this.#refresh(signal)
+      const nowMs = clock.monotonicMs()
+      const { free, groups } = await targetsOf(this.#d)
+      const due = again.due(free, nowMs).filter(({ hotkey }) => !this.now.has(hotkey))
+      for (const gone of again.drop(nowMs, new Set(due.map((t) => t.hotkey)))) faults.push(...[await this.#keep(gone)].filter((f) => f !== null))
+      const pass = await this.#pass(block, { free: due, groups }, again, signal)
+      faults.push(...pass.faults)
+      if (pass.told) await this.#d.scores.round()
+    }
+    return faults
   }
 
   /** Cards that were rented meanwhile are left alone. An edge that is away keeps nobody from being proved. @returns whether it answered */
@@ -98,32 +151,30 @@ export class Proofs {
     }
   }
 
-  /** Whom the edge does not know nobody can be led to. @param since block from which on a proof is of this round; null: none is */
-  async #targets(since: number | null): Promise<ProofTarget[]> {
-    const { follow, queryable, store } = this.#d
-    const m = follow.view?.metagraph
-    if (!m) throw new NotYet('the subnet was not read yet')
-    const [specs, proofs, filtered] = [await store.specs(), await store.proofs(), queryable.of(m)]
+  /** @param since block from which on a proof is of this round; null: none is */
+  async #targets(since: number | null): Promise<Targets> {
+    const { free, groups } = await targetsOf(this.#d)
+    const proofs = await this.#d.store.proofs()
     const done = (hotkey: string) => since !== null && (proofs.get(hotkey)?.[0]?.block ?? -1) >= since
-    return m.neurons
-      .filter((n) => filtered.get(n.hotkey)?.excluded === null && !done(n.hotkey))
-      .map(({ uid, hotkey }) => ({ uid, hotkey, miner: specs.get(hotkey)?.miner ?? null }))
-      .filter(({ miner }) => miner !== null && !isRented(miner))
+    return { free: free.filter(({ hotkey }) => !done(hotkey) && !this.now.has(hotkey)), groups }
+  }
+
+  #tell(tried: Tried): void {
+    const { target, outcome, durationMs, reason: why } = tried
+    this.now.delete(target.hotkey)
+    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
+    this.onTried(tried)
+    this.#d.log[LEVELS[outcome]]({ hotkey: target.hotkey, uid: target.uid, outcome, ms: durationMs }, `proof of uid ${target.uid}: ${why ?? outcome}`)
   }
 
   /**
-   * Keeps a proof. `own_fault` is only told: a place in the short history of a miner is not for what it did not do.
-   * @returns why there is none to keep, or why it could not be kept; null: it is kept
+   * Keeps a proof. What was put off or was a fault of our own is only told: a place in the short history of a miner is not for what it did not
+   * do. @returns why it could not be kept; null: it is, or there is none
    */
-  async #keep(tried: Tried): Promise<string | null> {
-    const { store, log } = this.#d
-    const { target, outcome, durationMs, proof, reason: why } = tried
-    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
-    this.onTried(tried)
-    log[LEVELS[outcome]]({ hotkey: target.hotkey, uid: target.uid, outcome, ms: durationMs }, `proof of uid ${target.uid}: ${why ?? outcome}`)
-    if (!proof) return why
+  async #keep({ proof, target }: Tried): Promise<string | null> {
+    if (!proof) return null
     try {
-      await store.keepProof(proof)
+      await this.#d.store.keepProof(proof)
       return null
     } catch (error) {
       return `this validator's own fault: the proof of uid ${target.uid} cannot be kept: ${reason(error)}`

@@ -28,8 +28,7 @@ export type Parts = {
   market: Market
   scores: Scores
   cycles: WeightCycles
-  /** Null: proofs are not made. */
-  proofs: Proofs | null
+  proofs: Proofs
   /** Null: nothing is announced. */
   announce: Announce | null
 }
@@ -51,7 +50,8 @@ export function jobsOf(p: Parts, progress: ReadonlyMap<string, Progress>): Job[]
       await p.market.fetch(signal)
       await p.scores.round()
     }),
-    ...(proofs ? [make({ name: 'proofs', every: EVERY.proofs, work: (block, signal) => proofs.round(block, signal), kept: kept('proofs') })] : []),
+    make({ name: 'proofs', every: EVERY.proofs, work: (block, signal) => proofs.round(block, signal), kept: kept('proofs') }),
+    make({ name: 'released', every: EVERY.status, work: (block, signal) => proofs.due(block, signal), kept: kept('released') }),
     make({ name: 'weights', every: 1, work: (_: Block, signal) => p.cycles.step(signal) }, heads), // its own rows say how far it is
   ]
 }
