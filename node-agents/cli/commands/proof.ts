@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import type { Report } from '../../core/proof/bundle/types.ts'
-import { verifyBundle } from '../../core/proof/bundle/verify.ts'
 import { type Common, type Io, show } from '../io.ts'
 import { table } from '../print.ts'
 
@@ -52,6 +51,7 @@ export function proofCommands(program: Command, io: Io): void {
     .option('--json', 'print the report as JSON instead of text')
     .addHelpText('after', '\nExit codes: 0 the arithmetic was done again and nothing is wrong, 1 something does not hold, 2 the file cannot be read')
     .action(async (file: string, options: Common) => {
+      const { verifyBundle } = await import('../../core/proof/bundle/verify.ts') // no other command needs it
       const report = await verifyBundle(file)
       show(io, options, report, reportText)
       io.exit(isProof(report) ? 0 : 1)
