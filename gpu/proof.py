@@ -1215,6 +1215,16 @@ def visible_gpus() -> list[str]:
     return [str(i) for i in range(count)]
 
 
+KEPT = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONDONTWRITEBYTECODE")
+
+
+def settle() -> None:
+    """Starts over without what else the environment tells Python: PYTHONINSPECT, say, would have it go on when all is done."""
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith("PYTHON")}
+    if len(kept) < len(os.environ):
+        os.execve(sys.executable, [sys.executable, os.path.abspath(__file__), *sys.argv[1:]], kept)
+
+
 def environment(scratch: str | None) -> dict[str, str]:
     """What the children get: all that writes files does so in the scratch folder, or not at all."""
     env = {**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -1288,4 +1298,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main())

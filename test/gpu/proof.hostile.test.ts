@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isRunning, Proof, pythonWithNumpy } from '../support/proof.ts'
+import { isRunning, Proof, PROOF, pythonWithNumpy } from '../support/proof.ts'
 import { until } from '../support/until.ts'
 
 /** The script of the proof under bad input, and how it ends. What it misses is said once, in proof.test.ts. */
@@ -14,6 +14,7 @@ const SEED = '00'.repeat(32)
 const PREP = { c: 'prep', n: 64, K: 4, w: 4, f: 4, engine: 'auto' }
 const GO = { c: 'go', seed: SEED }
 const SWEEP = { c: 'sweep', nonce: SEED, lanes: 8, r: 2, Q: 6 }
+const ROOTS = { c: 'roots' }
 /** Work that outlasts any test: it is ended in the middle. */
 const LONG = [{ ...PREP, n: 512, K: 1200, w: 32 }, GO]
 
@@ -64,24 +65,26 @@ describe.skipIf(!found)('bad input is refused in a line, and changes nothing', (
     expect(await refused({ ...PREP, engine: 'tf32' })).toBe('not on this device')
     expect(await proof.next('warn')).toEqual({ t: 'warn', g: 0, e: 'tf32', m: 'not on this device' })
     proof.send(PREP, GO)
-    await proof.next('roots')
+    await proof.next('tip')
   })
 
   it('commands out of order', async () => {
     start(1)
     const disorder = expect.stringMatching(/^out of order: /)
     const open = { c: 'open', rows: [[1, 0]], u: [] }
-    for (const command of [GO, SWEEP, open]) expect(await refused(command)).toEqual(disorder)
+    for (const command of [GO, SWEEP, ROOTS, open]) expect(await refused(command)).toEqual(disorder)
     proof.send(PREP)
     await proof.next('ready')
-    for (const command of [SWEEP, open]) expect(await refused(command)).toEqual(disorder)
+    for (const command of [SWEEP, ROOTS, open]) expect(await refused(command)).toEqual(disorder)
     proof.send(GO)
     const { root } = await proof.next('tip')
-    expect(await refused(GO)).toEqual(disorder)
-    expect(await refused({ ...open, u: [[0, 0]] })).toBe('u: an empty list before the sweep')
+    for (const command of [GO, ROOTS, open]) expect(await refused(command)).toEqual(disorder)
     proof.send(SWEEP)
+    await proof.next('swp')
+    for (const command of [GO, SWEEP, open]) expect(await refused(command)).toEqual(disorder)
+    proof.send(ROOTS)
     await proof.next('swr')
-    for (const command of [GO, SWEEP]) expect(await refused(command)).toEqual(disorder)
+    for (const command of [GO, SWEEP, ROOTS]) expect(await refused(command)).toEqual(disorder)
     proof.send(PREP, GO)
     expect((await proof.next('tip')).root).toBe(root)
   })
@@ -94,12 +97,53 @@ describe.skipIf(!found)('bad input is refused in a line, and changes nothing', (
     proof.send(GO)
     for (const over of [{ r: 0 }, { r: 5 }, { Q: 0 }, { Q: 1e6 }, { lanes: 0 }, { lanes: 65 }, { nonce: 'x' }])
       expect(await refused({ ...SWEEP, ...over })).toMatch(/^(r|Q|lanes|nonce): /)
-    proof.send(SWEEP)
+    proof.send(SWEEP, ROOTS)
     const far = [[[0, 0]], [[5, 0]], [[1, 64]], [[1, -1]], [[1]], [[1, 1, 1]], [1, 1], [['1', 1]], [[1, 0.5]], [[true, 1]], 'all', null, many(2049)]
     for (const rows of far) expect(await refused({ c: 'open', rows, u: [] })).toMatch(/^rows: /)
     for (const u of [[[7, 0]], [[0, 8]], [[-1, 0]], [[0, 0], 7]]) expect(await refused({ c: 'open', rows: [], u })).toMatch(/^u: /)
     proof.send({ c: 'open', rows: [[4, 63]], u: [[6, 7]] })
     await proof.next('done')
+  })
+})
+
+describe.skipIf(!found)('what lies around', () => {
+  /** Ends at once whatever imports it, as loudly as it can. */
+  const trap = 'import os; os.write(1, b"a trap\\n"); os._exit(7)\n'
+  const names = ['numpy', 'torch', 'json', 'select', 'argparse', 'hashlib', 'base64', 'struct', 'subprocess', 'operator']
+
+  it('beside the script is no library', async () => {
+    for (const name of names) await writeFile(join(scratch, `${name}.py`), trap)
+    await mkdir(join(scratch, 'tmp'))
+    await copyFile(PROOF, join(scratch, 'proof.py'))
+    const before = await readdir(scratch, { recursive: true })
+    proof = new Proof(python, ['info', '--device', 'cpu'], { TMPDIR: join(scratch, 'tmp') }, join(scratch, 'proof.py'))
+    expect(await proof.next('hello')).toMatchObject({ torch: expect.stringMatching(/^numpy /) })
+    expect(await proof.ended).toMatchObject({ code: 0 })
+    expect((await readdir(scratch, { recursive: true })).toSorted()).toEqual(before.toSorted())
+  })
+
+  it('in the environment changes nothing', async () => {
+    await writeFile(join(scratch, 'startup.py'), trap)
+    const hostile = {
+      PYTHONINSPECT: '1',
+      PYTHONSTARTUP: join(scratch, 'startup.py'),
+      PYTHONOPTIMIZE: '2',
+      PYTHONWARNINGS: 'error',
+      PYTHONUNBUFFERED: '1',
+      PYTHONVERBOSE: '1',
+      PYTHONPYCACHEPREFIX: scratch,
+      PYTHONIOENCODING: 'utf-16',
+      LC_ALL: 'none',
+      HOME: '/nowhere',
+      COLUMNS: 'x',
+      TMPDIR: '/nowhere',
+    }
+    proof = new Proof(python, ['serve', '--device', 'cpu'], hostile)
+    proof.send(PREP, GO, SWEEP, ROOTS)
+    await proof.next('swr')
+    proof.send({ c: 'quit' })
+    expect(await proof.ended).toEqual({ code: 0, signal: null })
+    expect(await readdir(scratch)).toEqual(['startup.py'])
   })
 })
 

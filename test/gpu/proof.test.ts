@@ -18,6 +18,9 @@ const vectors = JSON.parse(await readFile(new URL('../vectors/pog.json', import.
 let folder: string
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'proof-test-'))))
 
+/** What takes both libraries away. */
+const BARE: [string, string][] = [['import numpy\n', 'import no_numpy as numpy\n'], ['import torch\n', 'import no_torch as torch\n']] // prettier-ignore
+
 /** A copy of the script with some words changed. */
 async function changed(...words: [string, string][]): Promise<string> {
   let script = await readFile(PROOF, 'utf8')
@@ -67,12 +70,12 @@ async function opened(proof: Proof, g: number, rows: number[][], u: number[][]):
 
 /** One whole proof of a GPU, as far as the openings. */
 async function prove(proof: Proof, { gpu: g, seed, nonce, n, K, w, f, lanes, r, Q }: Chain, engine: string) {
-  proof.send({ c: 'prep', g, n, K, w, f, engine }, { c: 'go', g, seed }, { c: 'sweep', g, nonce, lanes, r, Q })
+  proof.send({ c: 'prep', g, n, K, w, f, engine }, { c: 'go', g, seed }, { c: 'sweep', g, nonce, lanes, r, Q }, { c: 'roots', g })
   return {
     ready: await proof.next('ready', g),
     tip: (await proof.next('tip', g)).root,
-    roots: bytes(await proof.next('roots', g)),
     swp: bytes(await proof.next('swp', g)),
+    roots: bytes(await proof.next('roots', g)),
     swr: (await proof.next('swr', g)).root ?? '',
   }
 }
@@ -141,13 +144,19 @@ describe.skipIf(!found)('known answers', () => {
 
   it('a line without a GPU is for all of them, and a ping is answered once', async () => {
     const proof = start(['--mode', 'serve', '--device', 'cpu', '--gpus', '2'])
+    const sweep = { c: 'sweep', nonce: vectors.seed, lanes: 8, r: 2, Q: 6 }
     proof.send({ c: 'ping', n: '0123456789abcdef' }, { c: 'prep', n: 64, K: 4, w: 4, f: 4, engine: 'auto' }, { c: 'go', seed: vectors.seed })
     const tips = [await proof.next('tip', 0), await proof.next('tip', 1)]
     expect(tips[0]?.root).toBe(vectors.chains[0]?.tip)
     expect(tips[1]?.root).not.toBe(tips[0]?.root)
     expect(await proof.next('pong')).toEqual({ t: 'pong', n: '0123456789abcdef' })
-    await proof.next('roots', 0)
-    await proof.next('roots', 1)
+    proof.send({ ...sweep, g: 1 }, { c: 'roots', g: 1 })
+    await proof.next('swr', 1)
+    expect(proof.rest.filter(({ g }) => g === 0).map(({ t }) => t)).toEqual(['hello', 'ready'])
+    proof.send({ ...sweep, g: 0 }, { c: 'roots', g: 0 })
+    expect(await proof.next('swp', 0)).not.toEqual(await proof.next('swp', 1))
+    for (const g of [0, 1]) await proof.next('roots', g)
+    await proof.next('swr', 0)
     expect(new Set(proof.rest.map(({ t }) => t))).toEqual(new Set(['hello', 'ready']))
     proof.send({ c: 'quit' })
     expect(await proof.ended).toMatchObject({ code: 0 })
@@ -172,11 +181,21 @@ describe.skipIf(!found)('by hand', () => {
     expect(proof.err).not.toContain('Traceback')
   })
 
-  it('a Python without numpy and torch is said to be one', async () => {
-    const bare = await changed(['import numpy\n', 'import no_numpy as numpy\n'], ['import torch\n', 'import no_torch as torch\n'])
-    const proof = start(['selftest', '--device', 'cpu'], bare)
-    expect(await proof.ended).toMatchObject({ code: 1 })
-    expect(proof.rest).toEqual([{ t: 'error', g: 0, m: 'this Python has neither numpy nor torch' }])
+  it('a Python without numpy and torch knows all answers too', { timeout: 180_000 }, async () => {
+    const proof = start(['selftest', '--device', 'cpu'], await changed(...BARE))
+    expect(await proof.ended).toMatchObject({ code: 0 })
+    expect(proof.rest).toMatchObject([{ t: 'selftest', g: 0, ok: true, engines: { 'python i8': { ok: true, wrong: [] } } }])
+    expect(proof.err).toContain('no_numpy')
+  })
+
+  it('and says what it is too slow for', async () => {
+    const proof = start(['serve', '--device', 'cpu'], await changed(...BARE))
+    const prep = { c: 'prep', n: 64, K: 4, w: 4, f: 4, engine: 'auto' }
+    proof.send({ ...prep, n: 2048 }, { ...prep, engine: 'f32' }, prep)
+    expect((await proof.next('hello')).torch).toMatch(/^python 3\.\d+/)
+    expect((await proof.next('error')).m).toBe('n: at most 1024 in a Python that has neither numpy nor torch')
+    expect((await proof.next('error')).m).toBe('not on this device')
+    expect((await proof.next('ready')).engine).toBe('i8')
   })
 
   it('selftest passes', { timeout: 180_000 }, async () => {
@@ -190,7 +209,7 @@ describe.skipIf(!found)('by hand', () => {
     ['a word', '2182555568', '2182555569', 'words of W'],
     ['a state', '(113, 39, -80', '(113, 39, -81', 'S_1 at n=64'],
     ['a tip', '25c41ad056c4', '25c41ad056c5', 'tip at n=64'],
-    ['a sweep', '62da8dee90ab', '62da8dee90ac', 'U_Q at n=64'],
+    ['a sweep', '3a618476fb3b', '3a618476fb3c', 'U_Q at n=64'],
   ])('selftest fails over %s that is not as known', async (_, known, other, wrong) => {
     const file = await changed([known, other], ['for case in CHAINS:', 'for case in CHAINS[:1]:'])
     const proof = start(['selftest', '--device', 'cpu'], file)
