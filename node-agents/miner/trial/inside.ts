@@ -9,7 +9,8 @@ const SELFTEST_MS = 180_000
 /** Most of its output that is read. */
 const OUTPUT_MOST = 1024 * 1024
 const SHOWN = 300
-const LOOK = `import sys, importlib.util as u
+/** Modules that a minimal Python lacks make it fail with their name. */
+const LOOK = `import sys, ctypes, json, shutil, importlib.util as u
 print(sys.version.split()[0], *[m for m in ("torch", "numpy") if u.find_spec(m)])`
 const BY_HAND = 'python3 gpu/proof.py selftest by hand in the container says more; a torch that fits driver and card mostly helps'
 const IMAGE = 'gpu/Dockerfile makes an image with all that is needed'
@@ -22,7 +23,11 @@ export async function pythonInside({ driver, owner, container, python, simulated
     .exec(owner, container, [python, '-c', LOOK], {}, LOOK_MS)
     .catch((error: unknown) => ({ exitCode: -1, output: reason(error) }))
   if (exitCode !== 0)
-    return fail('python', `${python} does not run in the image: ${shown(output)}`, `put python3 (3.9 or newer) and torch into the image; ${IMAGE}`)
+    return fail(
+      'python',
+      `${python} does not run in the image: ${shown(output)}`,
+      `put python3 (3.9 or newer, with its whole library) and torch into the image; ${IMAGE}`,
+    )
   const [version = '', ...modules] = output.trim().split(/\s+/)
   if (isOld(version)) return fail('python', `${python} in the image is ${shown(version)}, and 3.9 is the oldest that will do`, IMAGE)
   const has = modules.length === 0 ? 'without torch and numpy' : `with ${modules.join(' and ')}`
