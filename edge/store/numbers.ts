@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm'
+import { PROOF_HOLDS_MS } from '../../schema/proof.ts'
 import { PROTOCOL_OLDEST } from '../../schema/protocol.ts'
 import { type Db, retrying } from './db.ts'
+import { kept, unrented, withRent } from './due.ts'
 import { EVENTS_SKIPPED } from './events.ts'
 import { listed } from './market.ts'
 import { fresh } from './publications.ts'
@@ -28,6 +30,13 @@ export const minerStatus = sql.raw(`CASE
 /** Models told apart, the most common ones: each is a series for whoever scrapes, and miners name their own GPUs. */
 const MODELS = 100
 
+const DAY_MS = 24 * 3600_000
+const PROOF_STAGE = sql.raw("CASE WHEN p.committed_at IS NOT NULL THEN 'committed' WHEN p.go_at IS NOT NULL THEN 'go' ELSE 'starting' END")
+/** `failed` is by its validator, `not_served` by its miner. */
+const PROOF_END = sql.raw(
+  `CASE WHEN p.closed_at IS NOT NULL THEN p.result WHEN p.preempted_by IS NOT NULL THEN 'preempted' WHEN p.ended_at >= p.ends_at THEN 'expired' ELSE 'not_served' END`,
+)
+
 /** How long the oldest delivery to a webhook is overdue. */
 const outboxLag = (nowMs: number) => sql`(SELECT max(0, ${nowMs} - coalesce(min(due_at), ${nowMs})) FROM outbox WHERE delivered_at IS NULL AND dead_at IS NULL)`
 
@@ -35,10 +44,17 @@ const outboxLag = (nowMs: number) => sql`(SELECT max(0, ${nowMs} - coalesce(min(
 export async function numbers(db: Db, nowMs: number): Promise<Numbered[]> {
   return retrying(() =>
     db.all<Numbered>(sql`
-      WITH shown AS (SELECT model, count(*) AS n, sum(claimed_by IS NOT NULL) AS held FROM gpus WHERE gone_at IS NULL GROUP BY model ORDER BY n DESC, model LIMIT ${MODELS})
-      SELECT 'allocations' AS name, ${shownState} AS label, count(*) AS value FROM allocations a WHERE a.ended_at IS NULL GROUP BY 2
+      WITH shown AS (SELECT g.model AS model, count(*) AS n, sum(coalesce(y.purpose = 'rent', 0)) AS held, sum(coalesce(y.purpose = 'proof', 0)) AS proving
+        FROM gpus g LEFT JOIN allocations y ON y.id = g.claimed_by WHERE g.gone_at IS NULL GROUP BY g.model ORDER BY n DESC, g.model LIMIT ${MODELS})
+      SELECT 'allocations' AS name, ${shownState} AS label, count(*) AS value FROM allocations a WHERE a.ended_at IS NULL AND a.purpose = 'rent' GROUP BY 2
       UNION ALL SELECT 'gpus', model, n FROM shown
       UNION ALL SELECT 'gpus_claimed', model, held FROM shown
+      UNION ALL SELECT 'gpus_proving', model, proving FROM shown WHERE proving > 0
+      UNION ALL SELECT 'gpus_kept', '', count(*) FROM gpus g WHERE g.claimed_by IS NULL AND g.gone_at IS NULL AND ${kept(nowMs)}
+      UNION ALL SELECT 'gpus_proved', '', count(*) FROM gpus g ${withRent} WHERE g.gone_at IS NULL AND g.proved_at >= ${nowMs - PROOF_HOLDS_MS.atMost} AND ${unrented(nowMs)} <= ${PROOF_HOLDS_MS.unrented}
+      UNION ALL SELECT 'proofs_open', ${PROOF_STAGE}, count(*) FROM proofs p WHERE p.ended_at IS NULL GROUP BY 2
+      UNION ALL SELECT 'proofs_ended', ${PROOF_END}, count(*) FROM proofs p WHERE p.ended_at > ${nowMs - DAY_MS} GROUP BY 2
+      UNION ALL SELECT 'proof_age', '', max(0, ${nowMs} - at) FROM (SELECT max(closed_at) AS at FROM proofs WHERE closed_at IS NOT NULL) WHERE at IS NOT NULL
       UNION ALL SELECT 'miners', ${minerStatus}, count(*) FROM miners m JOIN agents a ON a.hotkey = m.hotkey WHERE ${listed} GROUP BY 2
       UNION ALL SELECT 'agents', role || ' ' || standing, count(*) FROM agents GROUP BY 2
       UNION ALL SELECT 'snapshot_posts', outcome, count(*) FROM snapshot_posts GROUP BY 2

@@ -1,6 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm'
 import type { Phase, StopReason } from '../../schema/allocation.ts'
-import type { ProofVerdict } from '../../schema/proof.ts'
+import { PROOF_DUE_MS, type ProofVerdict } from '../../schema/proof.ts'
 import type { Tried } from '../../schema/tables/allocations.ts'
 
 type Raw = {
@@ -101,3 +101,7 @@ export function endOverdue(nowMs: number, limit: number): SQL {
   return sql`UPDATE allocations SET desired = 'stop', stop_reason = 'expired', stop_at = ${nowMs}, generation = generation + 1, deadline_at = NULL
     WHERE id IN (SELECT p.id FROM proofs p WHERE p.ended_at IS NULL AND p.ends_at <= ${nowMs} ORDER BY p.ends_at LIMIT ${limit}) AND desired <> 'stop' RETURNING id, holder, hotkey`
 }
+
+/** Validators that closed a proof lately, and when any last did (null: never). */
+export const lastProved = (nowMs: number): SQL =>
+  sql`SELECT (SELECT count(DISTINCT p.validator) FROM proofs p WHERE p.closed_at > ${nowMs - PROOF_DUE_MS.lately}) AS validators, (SELECT max(closed_at) FROM proofs WHERE closed_at IS NOT NULL) AS at`

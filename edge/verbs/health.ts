@@ -1,6 +1,9 @@
+import { PROOF_DUE_MS } from '../../schema/proof.ts'
 import { SCORE_STALE_MS } from '../../schema/publication.ts'
 import type { Ctx } from '../ctx.ts'
+import { read } from '../store/db.ts'
 import { outboxLagMs, settingsOf } from '../store/numbers.ts'
+import { lastProved } from '../store/proofs.ts'
 import { networkOf } from './network.ts'
 import { readBrake } from './brakes.ts'
 import { readRollback } from './restoreEpoch.ts'
@@ -28,6 +31,7 @@ export async function health(ctx: Ctx): Promise<Health> {
       restored(settings),
       await rolesCheck(ctx),
       await publications(ctx),
+      await proofs(ctx),
     )
   }
   return { ok: checks.every((c) => c.ok), checks }
@@ -106,4 +110,17 @@ async function publications(ctx: Ctx): Promise<Check> {
     ok: true,
     detail: validators > 0 && published.validators === 0 ? quiet : `of ${validators} validators ${published.validators} published lately`,
   }
+}
+
+/**
+ * Green whatever it says, as `publications`. Only of what is over, and by the hour: everybody may read this page, and a miner must not learn
+ * here that a proof is open.
+ */
+async function proofs(ctx: Ctx): Promise<Check> {
+  const [rows] = await read(ctx.db, [lastProved(ctx.now())])
+  const { validators, at } = rows?.[0] as { validators: number; at: number | null }
+  const hours = PROOF_DUE_MS.lately / 3600_000
+  const last = at === null ? 'none ever did' : `the last did ${Math.floor((ctx.now() - at) / 3600_000)} hours ago`
+  const quiet = `no validator closed a proof of GPU for ${hours} h (${last}), so no card is kept for one; a validator's log says why it does not`
+  return { name: 'proofs', ok: true, detail: validators > 0 ? `${validators} validators closed proofs of GPU within ${hours} h` : quiet }
 }

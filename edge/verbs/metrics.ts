@@ -20,6 +20,12 @@ export const EDGE_METRICS = {
   compute_edge_gpus: gauge('GPUs that miners show, by model; of the 100 most common'),
   compute_edge_gpus_claimed: gauge('GPUs that are rented out, or on their way to be, by model'),
   compute_edge_gpus_free: gauge('GPUs that nobody holds, by model; whether their miner takes claims is another question'),
+  compute_edge_gpus_proving: gauge('GPUs that a proof has, by model'),
+  compute_edge_gpus_kept: gauge('GPUs that were given back and are kept for a proof, ten minutes at most'),
+  compute_edge_gpus_proved: gauge('GPUs whose last valid proof, by any validator, holds'),
+  compute_edge_proofs_open: gauge('Proofs of GPU that are open, by how far they are'),
+  compute_edge_proofs_ended: gauge('Proofs of GPU that ended within a day, by what came of them'),
+  compute_edge_proof_age_seconds: gauge('Since any validator last closed a proof'),
   compute_edge_miners: gauge('Registered miners, by status'),
   compute_edge_agents: gauge('Hotkeys by role and standing, also those that may not act any more'),
   compute_edge_snapshot_block: gauge('Block of the chain that roles follow'),
@@ -61,6 +67,12 @@ export async function metrics(ctx: Ctx): Promise<Metric[]> {
     compute_edge_gpus: by('gpus', 'model'),
     compute_edge_gpus_claimed: by('gpus_claimed', 'model'),
     compute_edge_gpus_free: free(rows),
+    compute_edge_gpus_proving: by('gpus_proving', 'model'),
+    compute_edge_gpus_kept: [{ value: sum('gpus_kept') }],
+    compute_edge_gpus_proved: [{ value: sum('gpus_proved') }],
+    compute_edge_proofs_open: by('proofs_open', 'stage'),
+    compute_edge_proofs_ended: by('proofs_ended', 'outcome'),
+    compute_edge_proof_age_seconds: bare('proof_age', 1000),
     compute_edge_miners: by('miners', 'status'),
     compute_edge_agents: agents(rows),
     compute_edge_snapshot_block: bare('snapshot_block', 1),
@@ -86,9 +98,11 @@ export async function metrics(ctx: Ctx): Promise<Metric[]> {
   return Object.entries(EDGE_METRICS).map(([name, kind]) => ({ name, ...kind, samples: values[name as EdgeMetric] }))
 }
 
+const HOLDING: ReadonlySet<string> = new Set(['gpus_claimed', 'gpus_proving'])
+
 function free(rows: Numbered[]): Sample[] {
-  const claimed = new Map(rows.filter((r) => r.name === 'gpus_claimed').map((r) => [r.label, r.value]))
-  return rows.filter((r) => r.name === 'gpus').map((r) => ({ labels: { model: r.label }, value: r.value - (claimed.get(r.label) ?? 0) }))
+  const held = (model: string) => rows.filter((r) => HOLDING.has(r.name) && r.label === model).reduce((n, r) => n + r.value, 0)
+  return rows.filter((r) => r.name === 'gpus').map((r) => ({ labels: { model: r.label }, value: r.value - held(r.label) }))
 }
 
 function agents(rows: Numbered[]): Sample[] {

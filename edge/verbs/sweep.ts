@@ -34,11 +34,19 @@ export async function sweep(ctx: Ctx): Promise<Record<string, number>> {
   const stands = brake(held, found.counted, now)
   sayBrake(ctx, held, stands)
   const done = await act(ctx, found, stands, now)
-  for (const hotkey of new Set(done.expired.map((row) => String(row['hotkey'])))) ctx.defer('wake', ctx.hub(hotkey).wake(hotkey))
-  tellHolders(ctx, [...done.expired, ...done.warned, ...done.marked, ...done.unheard, ...done.gone])
+  for (const hotkey of new Set([...done.expired, ...done.proofs].map((row) => String(row['hotkey'])))) ctx.defer('wake', ctx.hub(hotkey).wake(hotkey))
+  tellHolders(ctx, [...done.expired, ...done.proofs, ...done.warned, ...done.marked, ...done.unheard, ...done.gone])
   await moveOn(ctx, done.overdue)
-  const { expired, warned, marked, unheard, gone } = done
-  return { expired: expired.length, warned: warned.length, marked: marked.length, unheard: unheard.length, ended: gone.length, overdue: done.overdue.length }
+  const { expired, proofs, warned, marked, unheard, gone } = done
+  return {
+    expired: expired.length,
+    proofs: proofs.length,
+    warned: warned.length,
+    marked: marked.length,
+    unheard: unheard.length,
+    ended: gone.length,
+    overdue: done.overdue.length,
+  }
 }
 
 async function look(ctx: Ctx): Promise<Found> {
@@ -64,7 +72,8 @@ async function act(ctx: Ctx, { sweptAt, brakeWas, away, page, shards, ...found }
   const counts = now - sweptAt >= SAME_MINUTE_MS ? seen : []
   const comparedTo = page.length < COMPARED_AT_A_TIME ? '' : String(page.at(-1)?.['hotkey'])
   return named(ctx.db, {
-    expired: [...expire(now), endOverdue(now, PROOFS_ENDED_AT_A_TIME)],
+    expired: expire(now),
+    proofs: endOverdue(now, PROOFS_ENDED_AT_A_TIME),
     warned: warn(now),
     marked: mark(now),
     counted: countMinute({ from: sweptAt, seen: counts, unseen }),

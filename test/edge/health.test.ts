@@ -50,7 +50,18 @@ describe('health', () => {
     await edge.running.tick()
     const { status, body } = await health()
     expect({ status, red: body.checks.filter((c) => !c.ok) }).toEqual({ status: 200, red: [] })
-    expect(body.checks.map((c) => c.name)).toEqual(['settings', 'database', 'sweep', 'shards', 'outbox', 'brake', 'restored', 'roles', 'publications'])
+    expect(body.checks.map((c) => c.name)).toEqual([
+      'settings',
+      'database',
+      'sweep',
+      'shards',
+      'outbox',
+      'brake',
+      'restored',
+      'roles',
+      'publications',
+      'proofs',
+    ])
   })
 
   it('has every check explained on the page for operators', async () => {
