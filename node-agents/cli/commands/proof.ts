@@ -28,14 +28,14 @@ function sign(part: Part, result: string): string {
 export function reportText(report: Report): string {
   const rows = PARTS.map((part) => {
     const { result, text } = report[part]
-    return [part, sign(part, result), result, text]
+    return [sign(part, result), part, text]
   })
   const { header, end, digest, bytes } = report
   const about =
     header &&
     `${header.gpus} GPUs of ${header.seed.miner}, proof ${header.seed.round}, ${new Date(header.goAtMs).toISOString()} by the clock of ${header.by ?? 'whoever ran it'}`
   const concluded = end && `It concludes: ${end.identity?.text ?? end.text}`
-  return [table(['WHAT', '', 'RESULT', 'HOW'], rows), '', about, concluded, `SHA-256 ${digest}, ${bytes} bytes`].filter((line) => line !== null).join('\n')
+  return [table(['', 'WHAT', 'HOW'], rows), '', about, concluded, `SHA-256 ${digest}, ${bytes} bytes`].filter((line) => line !== null).join('\n')
 }
 
 /** `proof`: what is left of proofs of GPU. */

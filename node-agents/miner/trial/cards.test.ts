@@ -72,8 +72,15 @@ describe('what is claimed of them', () => {
     expect(claimOf([gpu(0)], catalog, { as: 'NVIDIA L4', simulated: false }).claim.model).toBe('NVIDIA L4')
   })
 
-  test('several models, and one that nobody knows, are refused with what to do', () => {
-    expect(() => claimOf([gpu(0), gpu(1, 'NVIDIA L4')], catalog, asItIs)).toThrow(/NVIDIA H200 and NVIDIA L4: choose some with --gpus/)
-    expect(() => claimOf([gpu(0, 'NVIDIA X1')], catalog, asItIs)).toThrow(/no "NVIDIA X1".*--claim/)
+  test('of several models the least, whatever their order', () => {
+    for (const cards of [
+      [gpu(0), gpu(1, 'NVIDIA L4')],
+      [gpu(0, 'NVIDIA L4'), gpu(1)],
+    ])
+      expect(claimOf(cards, catalog, asItIs).claim.model).toBe('NVIDIA L4')
+  })
+
+  test('one that nobody knows is refused with what to do', () => {
+    expect(() => claimOf([gpu(0), gpu(1, 'NVIDIA X1')], catalog, asItIs)).toThrow(/no "NVIDIA X1".*--claim/)
   })
 })

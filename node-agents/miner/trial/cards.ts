@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { GpuFact } from '../../../schema/index.ts'
 import { cardNamed, type Card, type Catalog } from '../../core/catalog.ts'
 import { Mistake } from '../../core/mistake.ts'
+import { leastOf } from '../../core/proof/identify/least.ts'
 import type { Claim } from '../../core/proof/identify/types.ts'
 import { nvidiaGpus } from '../nvidia.ts'
 import { type Simulated, simulatedGpus } from '../simulate.ts'
@@ -61,23 +62,26 @@ function named(here: readonly GpuFact[], taken: ReadonlySet<string>, uuid: strin
 }
 
 /**
- * What is claimed of these cards, and the card of the catalogue that it is measured against. Pure.
+ * What is claimed of these cards, and the card of the catalogue that it is measured against: of several models the least. Pure.
  * @param as another model to be measured against, instead of what nvidia-smi says
- * @throws Mistake when they are of several models, or of one that nobody knows
+ * @throws Mistake for a model that nobody knows
  */
 export function claimOf(
   cards: readonly GpuFact[],
   catalog: Catalog,
   { as, simulated }: { as: string | null; simulated: boolean },
 ): { claim: Claim; card: Card } {
-  const models = [...new Set(cards.map((gpu) => gpu.model))]
-  const model = as ?? models[0] ?? ''
-  if (as === null && models.length > 1)
-    throw new Mistake(`a proof is of one model, and these cards are ${models.join(' and ')}: choose some with --gpus, or say what to prove with --claim`)
-  const card = cardNamed(catalog, model)
-  if (!card) throw new Mistake(`the catalogue has no "${model}", so it earns nothing: measure it against another with --claim, such as ${examples(catalog)}`)
+  const models = as === null ? [...new Set(cards.map((gpu) => gpu.model))] : [as]
+  const card = leastOf(models.map((model) => known(model, catalog)))
+  if (!card) throw new RangeError('a claim of no cards')
   const vramMb = Math.min(...cards.map((gpu) => gpu.vram_mb))
   return { card, claim: { model: card.name, count: cards.length, vramMb, simulated } }
+}
+
+function known(model: string, catalog: Catalog): Card {
+  const card = cardNamed(catalog, model)
+  if (card) return card
+  throw new Mistake(`the catalogue has no "${model}", so it earns nothing: measure it against another with --claim, such as ${examples(catalog)}`)
 }
 
 const examples = (catalog: Catalog) =>

@@ -1,4 +1,5 @@
 import { type Card, cardNamed, type Catalog } from '../../core/catalog.ts'
+import { leastOf } from '../../core/proof/identify/least.ts'
 import type { Claim } from '../../core/proof/identify/types.ts'
 import { shownModel } from '../score/words.ts'
 
@@ -19,12 +20,10 @@ export function claimOf(gpus: readonly Shown[], catalog: Catalog): Claimed {
   const cards = gpus.map(({ model }) => cardNamed(catalog, model))
   const unknown = gpus.find((_, i) => cards[i] === null)
   if (unknown) return { none: `the catalogue does not know ${shownModel(unknown.model)}, so nothing says what it should do` }
-  const [card] = cards.filter((c) => c !== null).toSorted(lesserFirst)
+  const card = leastOf(cards.filter((c) => c !== null))
   if (!card) return { none: 'none of its cards is free' }
   return { claim: { model: card.name, count, vramMb, simulated: false }, card }
 }
-
-const lesserFirst = (a: Card, b: Card) => a.score - b.score || a.vendor.int8_tops - b.vendor.int8_tops || a.vendor.bandwidth_gbs - b.vendor.bandwidth_gbs
 
 /** Who starts at the same moment: those who claim the same card, by any of its names. Pure. */
 export function classOf(gpus: readonly Shown[], catalog: Catalog): string {
