@@ -79,7 +79,10 @@ export class FakeProver {
         ]
       }
       case 'open': {
-        const openings = at(this.#made, g).open({ rows: told.rows ?? [], u: told.u ?? [] })
+        const { n, K } = this.#sizes
+        // One that lies about its sizes opens what it has.
+        const rows = (told.rows ?? []).map(([t, i]): [number, number] => [Math.min(t, K), i % n])
+        const openings = at(this.#made, g).open({ rows, u: told.u ?? [] })
         return [...openings.map((d, k) => ({ t: 'o', g, k, d: base64(d) })), { t: 'done', g }]
       }
       default:

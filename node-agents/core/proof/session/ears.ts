@@ -6,11 +6,14 @@ import { Failure } from './failure.ts'
 import type { Pipe } from './types.ts'
 import { words } from './words.ts'
 
+/** Bytes that are looked at in one turn. */
+const SLICE = 64 * 1024
+
 export type Bounds = { /** Bytes of a line, */ line: number; /** of everything, */ total: number; /** and in how many pieces at most. */ chunks: number }
 
 /**
- * Reads what a script says, line by line, until `isOver`, and no more than the bounds allow. Each piece gets a turn of its own, so a flood
- * keeps neither timers nor other sessions waiting; what is not read yet waits at the other end.
+ * Reads what a script says, line by line, until `isOver`, and no more than the bounds allow. Each part of it gets a turn of its own, so a
+ * flood keeps neither timers nor other sessions waiting; what is not read yet waits at the other end.
  */
 export class Ears {
   bytes = 0
@@ -36,16 +39,23 @@ export class Ears {
       if (isOver()) return
       arrived()
       this.#count(piece)
-      try {
-        for (const line of lines.push(piece)) {
-          heard(line)
-          if (isOver()) return
-        }
-      } catch (error) {
-        throw error instanceof Malformed ? new Failure('malformed', words(error.message), null, error) : error
+      for (let from = 0; from < piece.length; from += SLICE) {
+        this.#hear(lines, piece.subarray(from, from + SLICE), heard, isOver)
+        if (isOver()) return
+        await turn()
+        if (isOver()) return
       }
-      await turn()
-      if (isOver()) return
+    }
+  }
+
+  #hear(lines: Lines, bytes: Uint8Array, heard: (line: string) => void, isOver: () => boolean): void {
+    try {
+      for (const line of lines.push(bytes)) {
+        heard(line)
+        if (isOver()) return
+      }
+    } catch (error) {
+      throw error instanceof Malformed ? new Failure('malformed', words(error.message), null, error) : error
     }
   }
 

@@ -37,6 +37,7 @@ export class Session {
   readonly #endsMs: number
   readonly #failed = Promise.withResolvers<never>()
   #phase: Phase = 'hello'
+  #failedAt: Phase | null = null
   #ping: Ping | null = null
   #rttMs: number | null = null
   #goMs: number | null = null
@@ -150,6 +151,7 @@ export class Session {
   async #ask<T>(phase: Phase, hook: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.#phase = phase
     this.#limit(this.#endsMs)
+    await this.#unlessFailed(Promise.resolve())
     const stop = new AbortController()
     try {
       return await this.#unlessFailed(hook(stop.signal))
@@ -160,7 +162,8 @@ export class Session {
   }
 
   #unlessFailed<T>(work: Promise<T>): Promise<T> {
-    const first = Promise.race([work, this.#failed.promise])
+    // A failure that is there already comes first.
+    const first = Promise.race([this.#failed.promise, work])
     // Who began it may be gone by the time it fails.
     first.catch(() => undefined)
     return first
@@ -263,6 +266,7 @@ export class Session {
   #fail(error: unknown): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#failedAt = this.#phase
     this.#failed.reject(error)
   }
 
@@ -274,7 +278,7 @@ export class Session {
     return resultOf({
       failure,
       verdict: this.#verdict(failure),
-      phase: this.#phase,
+      phase: this.#failedAt ?? this.#phase,
       talks: this.#crew.talks,
       seed: this.#seed,
       committed: this.#committed,
