@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { statement } from '../../../../schema/statement.ts'
+import { oneLine } from '../../text.ts'
+import { Malformed } from '../fault.ts'
 import { PHASES, type Heard } from '../session/types.ts'
 import type { End, Header, Outcome, Seal } from './types.ts'
 
@@ -14,9 +16,19 @@ import type { End, Header, Outcome, Seal } from './types.ts'
  */
 export const MAGIC = 'compute proof bundle 1'
 
+const MOST = 2000
+/** The last moment that there is. */
+const LAST_MS = 8.64e15
+
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
-const text = z.string().max(2000)
-const name = z.string().max(300)
+/** Whoever shows it need not fear for the terminal. */
+const plain = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .refine((said) => oneLine(said) === said)
+const text = plain(MOST)
+const name = plain(300)
 const count = z.int().nonnegative()
 const ms = z.number().finite()
 const hex = z.string().regex(/^([0-9a-f]{2}){1,256}$/)
@@ -24,7 +36,7 @@ const hex = z.string().regex(/^([0-9a-f]{2}){1,256}$/)
 const sizes = z.strictObject({ n: count, K: count, w: count, f: count, lanes: count, r: count, Q: count })
 const pulse = z.strictObject({ round: z.int().positive(), randomness: hex, signature: hex })
 const seed = z.strictObject({ fresh: digest, pulse: pulse.nullable(), validator: name, miner: name, hostKey: name, round: name })
-const header = z.strictObject({ v: z.literal(1), seed, sizes, gpus: z.int().min(1).max(64), goAtMs: ms, by: name.nullable() })
+const header = z.strictObject({ v: z.literal(1), seed, sizes, gpus: z.int().min(1).max(64), goAtMs: z.number().min(0).max(LAST_MS), by: name.nullable() })
 
 const place = z.union([
   z.strictObject({ state: count, row: count.exactOptional(), column: count.exactOptional() }),
@@ -63,10 +75,18 @@ const seal = z.strictObject({
     .nullable(),
 })
 
-/** Readers of the content of a line, after its first word. They throw what is wrong with it. */
-export const readHeader = (content: string): Header => header.parse(JSON.parse(content))
-export const readEnd = (content: string): End => end.parse(JSON.parse(content))
-export const readSeal = (content: string): Seal => seal.parse(JSON.parse(content))
+/** Readers of the content of a line, after its first word. @throws Malformed */
+export const readHeader = (content: string): Header => read('header', header, content)
+export const readEnd = (content: string): End => read('end', end, content)
+export const readSeal = (content: string): Seal => read('seal', seal, content)
+
+function read<T extends z.ZodType>(what: string, shape: T, content: string): z.output<T> {
+  try {
+    return shape.parse(JSON.parse(content))
+  } catch (error) {
+    throw new Malformed(`its ${what} is not as it should be`, error)
+  }
+}
 
 const HEARD = /^([<>]) (-?[0-9]{1,9}(?:\.[0-9]{1,3})?) (.*)$/s
 
@@ -95,6 +115,12 @@ export function endOf({ session, claim, identity, catalog }: Outcome): End {
     result: v.result,
     mismatch: v.result === 'mismatch' ? { check: v.mismatch.check, at: v.mismatch.at } : null,
   }))
-  const cut = (words: string) => words.slice(0, 2000)
-  return { ended, phase, text: cut(session.text), verdict: { result: verdict.result, text: cut(verdict.text), gpus }, times, rttMs, claim, identity, catalog }
+  const said = { result: verdict.result, text: shown(verdict.text), gpus }
+  // Times of what was not proved identify nothing.
+  const isProved = ended === 'complete' && verdict.result === 'passed'
+  const identified = isProved && identity ? { ...identity, text: shown(identity.text), flags: identity.flags.map(shown) } : null
+  const claimed = { ...claim, model: shown(claim.model) }
+  return { ended, phase, text: shown(session.text), verdict: said, times, rttMs, claim: claimed, identity: identified, catalog }
 }
+
+const shown = (words: string): string => oneLine(words).slice(0, MOST)

@@ -1,5 +1,6 @@
 import type { Measured } from '../../../../schema/index.ts'
 import { type Card, cardNamed, type Catalog } from '../../catalog.ts'
+import { oneLine } from '../../text.ts'
 import { gatesOf, MEASURES, shortOf, shown } from './gates.ts'
 import { type Likely, posterior } from './posterior.ts'
 import type { Claim, Identity } from './types.ts'
@@ -22,7 +23,7 @@ export function identify(measured: Measured, claim: Claim, catalog: Catalog): Id
     return {
       ...nothing,
       result: 'refused',
-      text: `the catalogue of ${catalog.dated} knows no card "${claim.model.slice(0, 64)}", so there is nothing to hold it to`,
+      text: `the catalogue of ${catalog.dated} knows no card "${oneLine(claim.model.slice(0, 64))}", so there is nothing to hold it to`,
     }
   if (claim.simulated)
     return { ...nothing, result: 'simulated', model: card.name, text: `simulated ${card.name}: the arithmetic was checked, speed and memory were not` }
