@@ -6,14 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Problem, encodeHotkey } from '../schema/index.ts'
-import { generateHotkey } from '../node-agents/core/hotkey.ts'
+import { generateHotkey, loadHotkey } from '../node-agents/core/hotkey.ts'
 import type { CheckConfig } from '../node-agents/miner/config.ts'
+import { dockerDriver } from '../node-agents/miner/docker/driver.ts'
 import { noFirewall } from '../node-agents/miner/docker/firewall.ts'
 import { PROBE_LABEL } from '../node-agents/miner/docker/quota.ts'
 import { doctorCommand, type Outside } from '../node-agents/miner/doctor/command.ts'
 import type { Finding } from '../node-agents/miner/doctor/finding.ts'
-import { isOlder, toolkitVersion } from '../node-agents/miner/doctor/gpu.ts'
-import { gatewayOf, judge } from '../node-agents/miner/doctor/network.ts'
+import { simulatedGpus } from '../node-agents/miner/simulate.ts'
+import { newOwner, newSpec } from './support/container.ts'
 import { imageWith, testEngine } from './support/engine.ts'
 import { eventually } from './support/eventually.ts'
 import { FakeEdge } from './support/fake-edge.ts'
@@ -204,6 +205,35 @@ describe.skipIf(!at || !root)('on a real engine', () => {
     expect(await left()).toEqual([])
   }, 120_000)
 
+  test('it proves the cards of the host, and not while one is rented or nobody wants it', async () => {
+    const owner = newOwner()
+    const makeDriver = () => dockerDriver({ socket: at.socket, bindAddress: '127.0.0.1', prefix: PREFIX })
+    const { of } = await examined({}, { makeDriver })
+    expect([...of('proof: python'), ...of('proof: selftest'), ...of('proof: arithmetic')]).toMatchObject([
+      { status: 'warn' },
+      { status: 'ok' },
+      { status: 'ok' },
+    ])
+    expect(of('proof of GPU')).toMatchObject([{ status: 'ok', says: expect.stringMatching(/^a validator would say: simulated/) }])
+
+    const [gpu] = simulatedGpus((await loadHotkey(config.hotkeyFile)).address, { model: 'NVIDIA H200', count: 2, vramMb: 143_771 })
+    const { spec } = await newSpec(at.image, { gpus: [gpu?.uuid ?? ''] })
+    const driver = makeDriver()
+    await driver.run(owner, spec)
+    closing.push(
+      () => driver.remove(owner, spec),
+      async () => driver.close?.(),
+    )
+    expect((await examined({}, { makeDriver })).of('proof of GPU')).toMatchObject([
+      { status: 'warn', says: expect.stringMatching(/^not tried: 1 of 2 GPUs are rented/) },
+    ])
+    expect((await driver.list(owner)).containers).toMatchObject([{ state: 'running' }])
+
+    let said = ''
+    await doctorCommand(config, ['--json', '--no-proof'], { prefix: PREFIX, makeDriver, out: (line) => (said += line) })
+    expect(said).not.toMatch(/proof/)
+  }, 180_000)
+
   test('without rules it proves that the host is open', async () => {
     const { code, of } = await examined({}, { walls: noFirewall, prefix: OPEN })
     expect(code).toBe(1)
@@ -250,32 +280,4 @@ describe.skipIf(!at || !root)('on a real engine', () => {
     await examined()
     expect((await at.engine.list({ label: [PROBE_LABEL] })).map((row) => row.Id)).not.toContain(id)
   }, 120_000)
-})
-
-describe('reading what tools say', () => {
-  test.each([
-    ['NVIDIA Container Toolkit CLI version 1.17.8\ncommit: f202b80', [1, 17, 8], false],
-    ['NVIDIA Container Toolkit CLI version 1.17.7', [1, 17, 7], true],
-    ['NVIDIA Container Toolkit CLI version 1.18.0', [1, 18, 0], false],
-    ['NVIDIA Container Toolkit CLI version 1.9.12', [1, 9, 12], true],
-  ])('%s', (output, version, old) => {
-    expect(toolkitVersion(output)).toEqual(version)
-    expect(isOlder(version, [1, 17, 8])).toBe(old)
-  })
-
-  test('no version is none', () => expect(toolkitVersion('command not found')).toBeNull())
-
-  test('the gateway of a container', () => {
-    expect(gatewayOf('Iface\tDestination\tGateway \tFlags\neth0\t00000000\t010012C6\t0003\t0\n')).toBe('198.18.0.1')
-    expect(gatewayOf('')).toBeNull()
-  })
-
-  test.each([
-    ['127.0.0.11:53 open\n1.2.3.4:5 closed\n169.254.169.254:80 closed', 'ok'],
-    ['127.0.0.11:53 open\n1.2.3.4:5 open\n169.254.169.254:80 closed', 'fail'],
-    ['127.0.0.11:53 open\n1.2.3.4:5 closed\n169.254.169.254:80 open', 'fail'],
-    ['127.0.0.11:53 closed\n1.2.3.4:5 closed\n169.254.169.254:80 closed', 'warn'],
-    ['127.0.0.11:53 open\n169.254.169.254:80 closed\n10.0.0.1:53 closed', 'warn'],
-    ['', 'warn'],
-  ])('%j is %s', (output, status) => expect(judge(output, ['1.2.3.4:5']).status).toBe(status))
 })

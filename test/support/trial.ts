@@ -10,10 +10,16 @@ export const CARDS = { model: 'NVIDIA H200', count: 2, vramMb: 143_771 }
 /** As a host without a hotkey names them. */
 export const UUIDS = simulatedGpus('nobody', CARDS).map(({ uuid }) => uuid)
 
-export const flagsIn = (dir: string, image: string): string[] => [
-  ...['--state', join(dir, 'state'), '--hotkey-file', join(dir, 'no-hotkey'), '--images', image],
-  ...['--simulate-gpu', `${CARDS.model}:${CARDS.count}`, '--ports', '20000-29999'],
-]
+export function flagsIn(dir: string, image: string): string[] {
+  const flags = {
+    '--state': join(dir, 'state'),
+    '--hotkey-file': join(dir, 'no-hotkey'),
+    '--images': image,
+    '--simulate-gpu': `${CARDS.model}:${CARDS.count}`,
+    '--ports': '20000-29999',
+  }
+  return Object.entries(flags).flat()
+}
 
 /** `compute proof run` in this process; rejects with its `Mistake`. */
 export async function proofRun(driver: Driver, flags: string[]): Promise<Said> {

@@ -17,7 +17,7 @@ const ABOUT = `Prove the GPUs of this host to yourself, as a validator would: a 
 Give it the flags of the agent. It takes no GPU that is rented, and the agent rents out none of those it proves meanwhile.
 Exit codes: 0 a validator would say valid, or simulated; 1 it would not; 2 it could not begin`
 
-type Options = { gpus?: string; image?: string; bundle?: string; claim?: string; selftest?: true; json?: true }
+type Options = { gpus?: string; image?: string; bundle?: string; claim?: string; selftest?: boolean; json?: boolean }
 
 /** `compute proof run`, with the flags of the agent. */
 export async function proofCommand(argv: string[], { env, out, makeDriver }: Hands): Promise<number> {
