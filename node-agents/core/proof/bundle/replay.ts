@@ -27,7 +27,8 @@ export class Replay {
   readonly #verifier: Verifier
   readonly #gpus: Gpu[]
   #goAtMs: number | null = null
-  #lastMs = Number.NEGATIVE_INFINITY
+  /** Of each side: lines of the host that came together have one time, and what is answered to the first of them a later one. */
+  readonly #lastMs = { us: Number.NEGATIVE_INFINITY, host: Number.NEGATIVE_INFINITY }
 
   /** @throws RangeError for sizes and numbers of GPUs in which nothing can be proved */
   constructor({ sizes, gpus, seed }: { sizes: Sizes; gpus: number; seed: Uint8Array }) {
@@ -40,8 +41,8 @@ export class Replay {
 
   /** @throws Malformed when there was no such session */
   hear({ from, atMs, line }: Heard): void {
-    if (atMs < this.#lastMs) throw new Malformed('its times go back')
-    this.#lastMs = atMs
+    if (atMs < this.#lastMs[from]) throw new Malformed('its times go back')
+    this.#lastMs[from] = atMs
     if (from === 'us') this.#said(readSaid(line), atMs)
     else this.#heard(line, atMs)
   }
