@@ -30,10 +30,9 @@ async function put(output: Writable, bytes: Uint8Array): Promise<void> {
   if (output.writable && !output.write(bytes)) await Promise.race([once(output, 'drain'), once(output, 'close')]).catch(() => undefined)
 }
 
-/** A prover in this process, at the other end of a pipe. `closed`: the session let go of it. */
-export function pipeTo(prover: FakeProver): Pipe & { closed: Promise<unknown> } {
+/** A prover in this process, at the other end of a pipe. */
+export function pipeTo(prover: FakeProver): Pipe {
   const [input, output] = [new PassThrough(), new PassThrough()]
-  const closed = once(output, 'close')
   output.on('error', () => undefined)
   void play(prover, input, output, () => output.destroy(new Error('torn')))
   return {
@@ -44,7 +43,6 @@ export function pipeTo(prover: FakeProver): Pipe & { closed: Promise<unknown> } 
       output.destroy()
       input.destroy()
     },
-    closed,
   }
 }
 
