@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,6 +47,12 @@ async function rented(...gpus: string[]) {
   return async () => (await driver.list(owner)).containers
 }
 
+/** What nobody signed, anybody may seal again. */
+function resealed(text: string): string {
+  const body = text.slice(0, text.indexOf('seal {'))
+  return `${body}seal ${JSON.stringify({ digest: createHash('sha256').update(body).digest('hex'), by: null, signature: null })}\n`
+}
+
 describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
   test('says what a validator would say, keeps the evidence, and leaves nothing else behind', async () => {
     const { code, out } = await trial()
@@ -59,7 +66,10 @@ describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
   test('its evidence holds, and with one byte changed anywhere it does not', async () => {
     const bundle = join(dir, 'mine.bundle')
     expect(await trial('--bundle', bundle)).toMatchObject({ code: 0 })
-    expect(await verify(bundle)).toMatchObject({ code: 0, out: expect.stringMatching(/holds +arithmetic +passed[^]*open +timing +nobody/) })
+    expect(await verify(bundle)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/holds +arithmetic +all 2 GPUs passed[^]*open +timing +attested by nobody/),
+    })
     const whole = await readFile(bundle)
     const changed = join(dir, 'changed')
     for (const at of [0.05, 0.5, 0.95].map((part) => Math.floor(part * whole.length))) {
@@ -70,6 +80,11 @@ describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
       expect(out, `byte ${at}`).toMatch(/WRONG/)
       expect(code).toBe(1)
     }
+    await writeFile(
+      changed,
+      resealed(whole.toString().replace(/("t":"tip","g":0,"root":")(.)/, (_, before: string, digit: string) => before + (digit === '0' ? '1' : '0'))),
+    )
+    expect(await verify(changed), 'with a seal that fits').toMatchObject({ code: 1, out: expect.stringMatching(/holds +file[^]*WRONG +arithmetic/) })
     const { code, out } = await verify('--json', bundle)
     expect(code).toBe(0)
     expect(JSON.parse(out)).toMatchObject({ holds: true, arithmetic: { result: 'passed' }, timing: { result: 'nobody' }, freshness: { result: 'unknown' } })
@@ -108,7 +123,7 @@ describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
     expect(out).toMatch(/FAIL {2}arithmetic +GPU \d: .*(row|state)[^]*A validator would say: invalid: /)
     expect(await boxes()).toEqual([])
     const [bundle = ''] = await bundlesIn(dir)
-    expect(await verify(bundle)).toMatchObject({ code: 1, out: expect.stringMatching(/WRONG +arithmetic +mismatch/) })
+    expect(await verify(bundle)).toMatchObject({ code: 1, out: expect.stringMatching(/WRONG +arithmetic +GPU \d: /) })
   })
 
   test('an image without a Python that runs fails with that and the fix', async () => {

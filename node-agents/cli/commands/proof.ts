@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Report } from '../../core/proof/bundle/types.ts'
 import { type Common, type Io, show } from '../io.ts'
-import { table } from '../print.ts'
+import { plural, table } from '../print.ts'
 
 const PARTS = ['file', 'arithmetic', 'freshness', 'timing', 'verdict'] as const
 type Part = (typeof PARTS)[number]
@@ -33,7 +33,7 @@ export function reportText(report: Report): string {
   const { header, end, digest, bytes } = report
   const about =
     header &&
-    `${header.gpus} GPUs of ${header.seed.miner}, proof ${header.seed.round}, ${new Date(header.goAtMs).toISOString()} by the clock of ${header.by ?? 'whoever ran it'}`
+    `${plural(header.gpus, 'GPU')} of ${header.seed.miner}, proof ${header.seed.round}, ${new Date(header.goAtMs).toISOString()} by the clock of ${header.by ?? 'whoever ran it'}`
   const concluded = end && `It concludes: ${end.identity?.text ?? end.text}`
   return [table(['', 'WHAT', 'HOW'], rows), '', about, concluded, `SHA-256 ${digest}, ${bytes} bytes`].filter((line) => line !== null).join('\n')
 }
