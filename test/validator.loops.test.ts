@@ -63,7 +63,7 @@ describe('the loops of a validator', { timeout: LONG_MS }, () => {
     const status = await validator.look()
     expect(status).toMatchObject({ filter: { included: 2 }, store_errors: 0, publish_trouble: null, scores: { scored: 2, unscored: 0 } })
     expect(status.weights).toMatchObject({ trouble: null, read_back: { same: true }, confirmed: { uids: 2 } })
-    expect(status.jobs.map((j) => j.job)).toEqual(['metagraph', 'filter', 'status', 'announce', 'specs', 'proofs', 'weights'])
+    expect(status.jobs.map((j) => j.job)).toEqual(['metagraph', 'filter', 'status', 'announce', 'specs', 'proofs', 'released', 'weights'])
     expect(status.jobs.filter((j) => j.trouble !== null)).toEqual([])
     await until('the edge has them', async () => (await world.scores())[best.hotkey] === 100, SOON_MS)
     expect(await world.scores()).toMatchObject({ [half.hotkey]: 50 })

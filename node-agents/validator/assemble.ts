@@ -20,6 +20,7 @@ import { Queryable, rulesOf } from './loops/queryable.ts'
 import { EVERY, jobsOf } from './loops/schedule.ts'
 import { Scores } from './loops/scores.ts'
 import { Post } from './post.ts'
+import { folderOf } from './proofs/bundles.ts'
 import { classOf } from './proofs/claim.ts'
 import { type ProverParts, proverOf } from './proofs/make.ts'
 import { freeCards } from './proofs/plan.ts'
@@ -93,7 +94,7 @@ export async function assemble(config: ValidatorConfig, { state, store: file, ch
   const announce = wanted && new Announce({ chain, follow, by, netuid, wanted, log })
   const parts = { chain, follow, store, hotkey, clock, log, purge, queryable, market, scores, cycles, proofs, announce }
   const jobs = jobsOf(parts, progress)
-  return { ...parts, netuid, url: edge.url, state, post, publish, jobs, storeErrors }
+  return { ...parts, netuid, url: edge.url, state, post, publish, jobs, storeErrors, bundles: folderOf(config.state) }
 }
 
 function receiverOf(state: State): string {

@@ -5,7 +5,7 @@ import { statusOf, type Validator } from './status.ts'
 
 /** What the operator of this host may ask of a running validator. */
 export function routesOf(v: Validator): Routes {
-  const { hotkey, netuid, chain, clock, store } = v
+  const { hotkey, netuid, chain, clock, store, bundles } = v
   return {
     'GET /status': () => statusOf(v),
     ...deskRoutes({
@@ -14,6 +14,7 @@ export function routesOf(v: Validator): Routes {
       chain,
       clock,
       store,
+      bundles,
       metagraph: () => v.follow.view?.metagraph ?? null,
       filtered: (m) => v.queryable.of(m),
       development: () => v.state.development() === true,

@@ -68,6 +68,8 @@ export type Validator = Parts & {
   publish: Publish
   jobs: Job[]
   storeErrors: StoreErrors
+  /** Where the evidence of proofs lies. */
+  bundles: string
 }
 
 const iso = (ms: number) => new Date(ms).toISOString()

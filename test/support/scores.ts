@@ -41,6 +41,7 @@ export const proof = (o: Partial<Proof> = {}): Proof => ({
   gpus: [],
   simulated: false,
   reason: null,
+  evidence: null,
   durationMs: 60_000,
   block: 1,
   at: NOW,

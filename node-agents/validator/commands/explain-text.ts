@@ -86,6 +86,7 @@ const LAPSES = {
   simulated: 'no: simulated, which counts in development only',
   aged: 'no: not rented for too long since its proof',
   old: 'no: its proof is too old',
+  lost: 'no: another miner showed it, and this one could not',
 }
 
 function cardLines({ cards }: ExplainAnswer, nowMs: number): string | null {

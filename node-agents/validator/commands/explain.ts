@@ -1,10 +1,10 @@
 import { askAgent } from '../../core/ask.ts'
-import { Mistake } from '../../core/mistake.ts'
 import { buildCommand, readSettings } from '../../core/settings.ts'
 import { SETTINGS } from '../config.ts'
-import { explainAnswer, which } from '../operator/answers.ts'
+import { explainAnswer } from '../operator/answers.ts'
 import { explainText } from './explain-text.ts'
 import type { Hands } from './index.ts'
+import { minerIn } from './which.ts'
 
 const WANTED = { state: SETTINGS.state }
 const ABOUT = 'Show where the score of one miner comes from, every factor, and what weight it has'
@@ -17,10 +17,4 @@ export async function explainCommand(argv: string[], { env, out }: Hands): Promi
   const answer = await askAgent(values.state, 'POST', '/explain', explainAnswer, minerIn(command.args[0] ?? ''))
   out(command.opts<{ json?: boolean }>().json ? JSON.stringify(answer) : explainText(answer))
   return 0
-}
-
-function minerIn(text: string) {
-  const read = which.safeParse({ miner: /^[0-9]{1,5}$/.test(text) ? Number(text) : text })
-  if (read.success) return read.data
-  throw new Mistake(`${JSON.stringify(text)} is neither a hotkey (ss58) nor a uid; compute validator miners shows both`)
 }

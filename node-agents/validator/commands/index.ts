@@ -19,6 +19,10 @@ export const COMMANDS: Record<string, Subcommand> = {
     summary: 'show where the score of one miner comes from',
     run: async (argv, hands) => (await import('./explain.ts')).explainCommand(argv, hands),
   },
+  proofs: {
+    summary: 'show what came of the newest proofs, and where their evidence lies',
+    run: async (argv, hands) => (await import('./proofs.ts')).proofsCommand(argv, hands),
+  },
   weights: {
     summary: '"weights show": what was wanted, and what stands on chain',
     run: async (argv, hands) => (await import('./weights.ts')).weightsCommand(argv, hands),

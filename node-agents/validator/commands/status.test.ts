@@ -52,7 +52,6 @@ describe('status', () => {
   })
 
   test.each<[string, Partial<ValidatorStatus>, RegExp]>([
-    ['no proofs', { proofs: null }, /^proofs {5}none are made/m],
     ['no scores', { scores: null, published: null }, /^scores {5}none since the start\npublished {2}none since the start$/m],
     ['an edge that was not asked', { market_at: null }, /^miners .*THE EDGE HAS NOT BEEN ASKED YET$/m],
     ['what is not published', { publish_trouble: 'edge away' }, /^published .*; NOT SENT: edge away$/m],

@@ -31,7 +31,6 @@ function minersText({ filter, market_at: at }: ValidatorStatus): string {
 }
 
 function proofsText({ proofs }: ValidatorStatus): string {
-  if (!proofs) return 'none are made: scores come from other validators'
   const results = Object.entries(proofs.results).map(([result, n]) => `${n} ${result}`)
   return `${proofs.running} running; since the start ${results.join(', ') || 'none'}`
 }

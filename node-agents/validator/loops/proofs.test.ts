@@ -57,7 +57,7 @@ function world(n: number, prove: Prover['prove'], change: Change = {}) {
     prover: { prove },
     follow: { view: { metagraph: { neurons } } } as unknown as Follow,
     queryable: { of: () => filtered } as unknown as Queryable,
-    market: { fetch: () => Promise.reject(new Error('the edge is away')) },
+    market: { atMs: null, fetch: () => Promise.reject(new Error('the edge is away')) },
     scores: { round },
     store,
     places: new Places(workers),

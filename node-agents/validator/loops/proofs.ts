@@ -17,6 +17,9 @@ import { proveWave } from './wave.ts'
 /** Name of the progress that says when the round began: one that the agent's end cut short goes on there. */
 export const ROUND = 'proof_round'
 
+/** What the edge said so short ago needs not be asked for again. */
+const FRESH_MS = 15_000
+
 /** The whole round tells of faults of our own. */
 const LEVELS = { valid: 'debug', invalid: 'warn', failed: 'info', put_off: 'debug', own_fault: 'debug' } as const
 
@@ -24,7 +27,7 @@ type Begun = Pick<Progress, 'block' | 'at'>
 
 export type ProofsDeps = TargetsDeps & {
   prover: Prover
-  market: Pick<Market, 'fetch'>
+  market: Pick<Market, 'fetch' | 'atMs'>
   scores: Pick<Scores, 'round'>
   store: Pick<Store, 'specs' | 'proofs' | 'keepProof' | 'keepProgress'>
   places: Places
@@ -43,6 +46,9 @@ export type ProofsDeps = TargetsDeps & {
   begun: Progress | null
   random?: () => number
 }
+
+/** A round that runs. */
+type InRound = { again: Again; begun: Begun }
 
 /** What a pass over miners came to: why some could not be proved or kept, and whether anything was found out about any. */
 type Pass = { faults: string[]; told: boolean }
@@ -75,12 +81,12 @@ export class Proofs {
     await this.#mark(begun, null)
     log.info({ miners: free.length, block: begun.block }, resumed === null ? 'a round of proofs begins' : 'a round of proofs goes on')
     const again = new Again(patience, { fromMs: clock.monotonicMs(), horizon: horizonMs(every) })
-    const { faults, told } = await this.#pass(block, { free, groups }, again, signal)
+    const { faults, told } = await this.#pass(block, { free, groups }, { again, begun }, signal)
     await this.#d.scores.round()
     // An edge that is away, with nobody proved, may be a machine that is cut off: weights do not rest on that. And who breaks the prover again
     // and again keeps nobody else from having weights.
     if ((refreshed || told) && faults.length * 2 <= free.length) await this.#progress(FINISHED, begun, null)
-    const later = await this.#tryAgain(block, again, signal)
+    const later = await this.#tryAgain(block, again, begun, signal)
     const all = [...faults, ...later]
     if (all.length === 0) await this.#mark(begun, 'over')
     else throw new Error(`${all.length} of ${free.length} miners are still to be proved: ${all[0]}`) // and they alone, next time
@@ -88,7 +94,8 @@ export class Proofs {
 
   /** Proves those whose cards were just given back, before a client has them again; all others are for the round. */
   async due(block: Block, signal: AbortSignal): Promise<void> {
-    await this.#d.market.fetch(signal)
+    const { market, clock } = this.#d
+    if (clock.wallMs() - (market.atMs ?? 0) > FRESH_MS) await market.fetch(signal)
     const { free, groups } = await targetsOf(this.#d)
     const due = free.filter(({ miner, hotkey }) => miner?.proof_due === true && !this.now.has(hotkey))
     if (due.length === 0) return
@@ -97,14 +104,14 @@ export class Proofs {
     if (faults.length > 0) throw new Error(`${faults.length} of ${due.length} miners whose cards were given back are still to be proved: ${faults[0]}`)
   }
 
-  /** One try of each. @param again what decides whether it is tried again; null: it is not */
-  async #pass(block: Block, { free, groups }: Targets, again: Again | null, signal: AbortSignal): Promise<Pass> {
+  /** One try of each. @param round who is tried again; null: it is none, and nobody is */
+  async #pass(block: Block, { free, groups }: Targets, round: InRound | null, signal: AbortSignal): Promise<Pass> {
     const { classOf, wave: most, random = Math.random } = this.#d
     const pass: Pass = { faults: [], told: false }
     const together = groups.map((g) => g.hotkeys)
     const watch = {
       began: ({ hotkey }: ProofTarget) => void this.now.add(hotkey),
-      ended: (tried: Tried) => this.#ended(tried, again, pass),
+      ended: (tried: Tried) => this.#ended(tried, round, pass),
     }
     const waves = wavesOf(shuffled(free, random), { classOf, together, most })
     const ends = await Promise.allSettled(waves.map((wave) => proveWave(wave, block, { groups, watch }, this.#d, signal)))
@@ -112,17 +119,17 @@ export class Proofs {
     return pass
   }
 
-  async #ended(tried: Tried, again: Again | null, pass: Pass): Promise<void> {
+  async #ended(tried: Tried, round: InRound | null, pass: Pass): Promise<void> {
     this.#tell(tried)
     pass.told ||= tried.outcome === 'valid' || tried.outcome === 'invalid'
     if (tried.outcome === 'own_fault') pass.faults.push(tried.reason ?? 'no reason')
-    const kept = again ? again.after(tried, this.#d.clock.monotonicMs()) : tried
-    const fault = kept && (await this.#keep(kept))
+    round?.again.after(tried, this.#d.clock.monotonicMs())
+    const fault = await this.#keep(tried, round?.begun.block ?? null)
     if (fault) pass.faults.push(fault)
   }
 
   /** Those of whom nothing could be proved, until the round is half over. @returns faults of this validator */
-  async #tryAgain(block: Block, again: Again, signal: AbortSignal): Promise<string[]> {
+  async #tryAgain(block: Block, again: Again, begun: Begun, signal: AbortSignal): Promise<string[]> {
     const { clock } = this.#d
     const faults: string[] = []
     for (let inMs = again.nextInMs(clock.monotonicMs()); inMs !== null; inMs = again.nextInMs(clock.monotonicMs())) {
@@ -130,9 +137,8 @@ export class Proofs {
       await this.#refresh(signal)
       const nowMs = clock.monotonicMs()
       const { free, groups } = await targetsOf(this.#d)
-      const due = again.due(free, nowMs).filter(({ hotkey }) => !this.now.has(hotkey))
-      for (const gone of again.drop(nowMs, new Set(due.map((t) => t.hotkey)))) faults.push(...[await this.#keep(gone)].filter((f) => f !== null))
-      const pass = await this.#pass(block, { free: due, groups }, again, signal)
+      const due = again.take(free, nowMs).filter(({ hotkey }) => !this.now.has(hotkey))
+      const pass = await this.#pass(block, { free: due, groups }, { again, begun }, signal)
       faults.push(...pass.faults)
       if (pass.told) await this.#d.scores.round()
     }
@@ -169,12 +175,13 @@ export class Proofs {
 
   /**
    * Keeps a proof. What was put off or was a fault of our own is only told: a place in the short history of a miner is not for what it did not
-   * do. @returns why it could not be kept; null: it is, or there is none
+   * do. @param since block of its round: what failed there before counts no more; null: it is of none
+   * @returns why it could not be kept; null: it is, or there is none
    */
-  async #keep({ proof, target }: Tried): Promise<string | null> {
+  async #keep({ proof, target }: Tried, since: number | null): Promise<string | null> {
     if (!proof) return null
     try {
-      await this.#d.store.keepProof(proof)
+      await this.#d.store.keepProof(proof, since)
       return null
     } catch (error) {
       return `this validator's own fault: the proof of uid ${target.uid} cannot be kept: ${reason(error)}`

@@ -39,8 +39,7 @@ export const workStatus = {
   filter: z.record(z.string(), z.number()),
   /** When the edge was asked last; null: not since the start. */
   market_at: time.nullable(),
-  /** Null: proofs are not made. */
-  proofs: z.object({ running: z.number(), results: z.record(z.string(), z.number()) }).nullable(),
+  proofs: z.object({ running: z.number(), results: z.record(z.string(), z.number()) }),
   scores: z.object({ block, at: time, miners: z.number(), scored: z.number(), unscored: z.number() }).nullable(),
   published: z.object({ block, at: time, rows: z.number() }).nullable(),
   publish_trouble: z.string().nullable(),
@@ -78,7 +77,7 @@ export function workOf(v: Validator): z.infer<typeof shape> {
     })),
     filter: queryable.counts,
     market_at: isoOrNull(market.atMs),
-    proofs: proofs && { running: proofs.now.size, results: Object.fromEntries(proofs.outcomes) },
+    proofs: { running: proofs.now.size, results: Object.fromEntries(proofs.outcomes) },
     scores: round && {
       block: round.block,
       at: iso(round.atMs),

@@ -47,7 +47,7 @@ const provedCard = z.object({
   /** The part of its age that counts: milliseconds in which it was not rented. */
   unrented_ms: z.number(),
   /** Why it counts for nothing; null: it counts. */
-  lapse: z.enum(['gone', 'simulated', 'aged', 'old']).nullable(),
+  lapse: z.enum(['gone', 'simulated', 'aged', 'old', 'lost']).nullable(),
 })
 
 export const explainAnswer = z.object({
@@ -113,6 +113,37 @@ export const explainAnswer = z.object({
 })
 export type ExplainAnswer = z.infer<typeof explainAnswer>
 
+export const proofsAnswer = z.object({
+  version: z.string(),
+  /** Where the evidence lies. */
+  folder: z.string(),
+  /** Newest first. */
+  proofs: z.array(
+    z.object({
+      at: time,
+      block: z.number(),
+      uid: z.number().nullable(),
+      hotkey: z.string(),
+      result: z.enum(['valid', 'invalid', 'failed']),
+      simulated: z.boolean(),
+      gpus: z.array(z.string()),
+      duration_ms: z.number(),
+      /** Why it is what it is, in a sentence. */
+      text: z.string(),
+      measured: z.object({ tops: z.number(), gbs: z.number(), vram_gb: z.number() }).nullable(),
+      /** That it is this model and none of its neighbours, 0 to 1. */
+      confidence: z.number().nullable(),
+      runner_up: z.string().nullable(),
+      flags: z.array(z.string()),
+      /** Cards that another miner showed when this one could not. */
+      lost: z.array(z.string()),
+      /** Its evidence, which compute proof verify checks again; null: none was kept. It may have made room for newer ones since. */
+      bundle: z.object({ file: z.string(), digest: z.string() }).nullable(),
+    }),
+  ),
+})
+export type ProofsAnswer = z.infer<typeof proofsAnswer>
+
 const cycle = z.object({
   id: z.number(),
   mode: z.string(),
@@ -153,6 +184,11 @@ export type WeightsAnswer = z.infer<typeof weightsAnswer>
 const MINUTE_MS = 60_000
 const YEAR_MS = 366 * 24 * 3600_000
 
+/** Of one miner by hotkey or uid, or of all. */
+export const proofsInput = z.strictObject({
+  miner: z.union([hotkey, z.number().int().min(0).max(65_535)]).nullable(),
+  limit: z.number().int().min(1).max(1000),
+})
 export const whose = z.strictObject({ hotkey })
 /** A miner by hotkey or uid. */
 export const which = z.strictObject({ miner: z.union([hotkey, z.number().int().min(0).max(65_535)]) })

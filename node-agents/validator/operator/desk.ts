@@ -12,6 +12,8 @@ export type Desk = {
   chain: Pick<Chain, 'status' | 'weights' | 'weightMatrix'>
   clock: Clock
   store: Store
+  /** Where the evidence of proofs lies. */
+  bundles: string
   /** As of the last block that could be read; null: none yet. */
   metagraph(): Metagraph | null
   /** Everybody on the subnet after the filter, by hotkey. */

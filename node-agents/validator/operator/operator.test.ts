@@ -88,6 +88,7 @@ function desk(): Desk {
     chain: { status, weights, weightMatrix: () => read() },
     clock: realClock,
     store,
+    bundles: join(state, 'proofs'),
     metagraph: () => metagraph,
     filtered: (m) =>
       new Map(

@@ -2,8 +2,9 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../../core/log.ts'
 
-/** Folder in the state directory. */
-export const FOLDER = 'proofs'
+/** Where the evidence lies. @param state the state directory */
+export const folderOf = (state: string) => join(state, 'proofs')
+
 const ENDING = '.bundle'
 /** What a file is called until it is whole. */
 const HALF = '.partial'
@@ -37,7 +38,7 @@ export class Bundles {
   #told = false
 
   constructor(state: string, bound: Bound, log: Log) {
-    this.#folder = join(state, FOLDER)
+    this.#folder = folderOf(state)
     this.#bound = bound
     this.#log = log
   }

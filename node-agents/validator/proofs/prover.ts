@@ -3,7 +3,7 @@ import type { Catalog } from '../../core/catalog.ts'
 import { generateHostKey } from '../../core/hostkey.ts'
 import type { Log } from '../../core/log.ts'
 import type { Meeting } from '../../core/meeting.ts'
-import type { Chain, Clock, Control, Proved, Prover, ProofTarget, Seat, Shell } from '../../core/ports.ts'
+import { type Chain, type Clock, type Control, NotNow, type Proved, type Prover, type ProofTarget, type Seat, type Shell } from '../../core/ports.ts'
 import type { proveOver } from '../../core/proof/run.ts'
 import type { Signer } from '../../core/signer.ts'
 import type { Store } from '../store/types.ts'
@@ -64,20 +64,25 @@ export class EdgeProver implements Prover {
       const claimed = claimOf(freeCards(target.miner), this.#d.catalog)
       if ('none' in claimed) return { result: 'failed', reason: claimed.none }
       const key = newKey()
-      const opened = await this.#open(target.hotkey, key.publicKey, signal)
+      const opened = await this.#open(target, key.publicKey, signal)
       return await this.#through(opened, { target, key: key.privateKey, seat }, signal)
+    } catch (error) {
+      if (error instanceof NotProved) return { result: 'failed', reason: failed(error.message).text }
+      throw error
     } finally {
       seat.leave()
     }
   }
 
-  async #open(hotkey: string, ssh_key: string, signal: AbortSignal): Promise<ProofState> {
+  /** @throws NotProved when the edge has lost sight of the miner: then it is no matter of time */
+  async #open({ hotkey, miner }: ProofTarget, ssh_key: string, signal: AbortSignal): Promise<ProofState> {
     const { meeting, control } = this.#d
     try {
       await meeting.ready(signal)
       return await openAt(control, { hotkey, ssh_key }, signal)
     } catch (error) {
       meeting.failed(error)
+      if (error instanceof NotNow && miner?.online === 'unreachable') throw new NotProved(`the edge cannot reach it: ${error.message}`, { cause: error })
       throw error
     }
   }

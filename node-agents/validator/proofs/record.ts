@@ -11,7 +11,8 @@ export type Writer = Pick<BundleWriter, 'begin' | 'heard' | 'close' | 'abort'>
 export class Recording {
   readonly #bundles: Bundles
   readonly #file: string
-  #writer: Writer | null
+  readonly #writer: Writer | null
+  #lost = false
 
   private constructor(bundles: Bundles, file: string, writer: Writer | null) {
     this.#bundles = bundles
@@ -31,6 +32,7 @@ export class Recording {
   }
 
   heard(line: Heard): void {
+    if (this.#lost) return
     try {
       this.#writer?.heard(line)
     } catch (error) {
@@ -48,12 +50,17 @@ export class Recording {
 
   /** Whatever happened: nothing of it stays open. */
   async end(): Promise<void> {
-    await this.#tried((w) => w.abort())
-    if (this.#file !== '') await this.#bundles.end(this.#file)
+    if (!this.#writer) return
+    try {
+      await this.#writer.abort()
+    } catch (error) {
+      this.#lose(error)
+    }
+    await this.#bundles.end(this.#file)
   }
 
   async #tried<T>(what: (writer: Writer) => Promise<T>): Promise<T | null> {
-    if (!this.#writer) return null
+    if (!this.#writer || this.#lost) return null
     try {
       return await what(this.#writer)
     } catch (error) {
@@ -63,9 +70,7 @@ export class Recording {
   }
 
   #lose(error: unknown): void {
-    const writer = this.#writer
-    this.#writer = null
+    this.#lost = true
     this.#bundles.failed(error)
-    writer?.abort().catch(() => undefined) // what is left of it goes with the next that are tidied up
   }
 }

@@ -8,7 +8,9 @@ export type Of = { netuid: number; proof: string; hotkey: string; block: number;
 type Kept = ProofEvidence['bundle']
 
 /** Signed by the validator's hotkey, over the UTF-8 bytes of the statement. */
-export function signVerdict({ mismatch: _, ...said }: Judged, of: Of, kept: Kept, signer: Signer): ProofVerdict {
+export function signVerdict(judged: Judged, of: Of, kept: Kept, signer: Signer): ProofVerdict {
+  const { result, text, simulated, gpus, measured, confidence, runner_up, flags } = judged
+  const said = { result, text, simulated, gpus, measured, confidence, runner_up, flags }
   const body = { ...of, validator: signer.address, ...said, bundle: kept && kept.digest }
   return { ...body, signature: signer.sign(new TextEncoder().encode(verdictStatement(body))) }
 }

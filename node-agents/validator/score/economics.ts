@@ -9,7 +9,7 @@ export const PROOF_MAX_MS = 7 * 24 * 3600_000
 const COUNTER_SLACK_MS = 3600_000
 
 /** Why a card that was proved once earns nothing now. */
-export type Lapse = 'gone' | 'simulated' | 'aged' | 'old'
+export type Lapse = 'gone' | 'simulated' | 'aged' | 'old' | 'lost'
 
 /** One card that was proved, by the newest proof it stands in. Times are milliseconds; `unrentedMs` is the age that counts. */
 export type CardProof = { uuid: string; model: string; atMs: number; wallMs: number; unrentedMs: number; lapse: Lapse | null }
@@ -23,7 +23,8 @@ export type Standing = { cards: CardProof[]; valid: CardProof[]; disproved: Proo
  * A proof is of cards, by their UUID, and the newest in which a card stands decides on it. It holds for 24 hours in which the card was not
  * rented, because an unrented card can be proved at any time, and for 7 days in all. So renting never costs a proof, refusing rent never
  * keeps one longer, and an own fake cannot be hidden by renting it: only what was proved before counts. An `invalid` proof ends every older
- * one; a `failed` one showed nothing, ends none, and tells on reliability. A card that the edge no longer shows is gone.
+ * one; a `failed` one showed nothing, ends none, and tells on reliability. A card that the edge no longer shows is gone, and one that another
+ * miner who lists it too showed at the same moment, when this one did not, is lost.
  *
  * @param miner what the edge said last. It may be old, while the edge is out of reach: its counters then stand still, and proofs age by the
  *   clock. Null: the edge knows no such miner, so none of its cards is there
@@ -32,19 +33,23 @@ export type Standing = { cards: CardProof[]; valid: CardProof[]; disproved: Proo
  */
 export function valid(proofs: readonly Proof[], miner: StateMiner | null, at: { nowMs: number; development: boolean }): Standing {
   const ended = proofs.findIndex((p) => p.result === 'invalid')
-  const standing = (ended === -1 ? proofs : proofs.slice(0, ended)).filter((p) => p.result === 'valid')
+  const since = ended === -1 ? proofs : proofs.slice(0, ended)
+  const lost = new Set<string>()
   const seen = new Map<string, CardProof>()
   const there = new Map(miner?.gpus.map((gpu) => [gpu.uuid, gpu]))
-  for (const proof of standing)
+  for (const proof of since) {
+    for (const uuid of proof.evidence?.lost ?? []) lost.add(uuid)
     for (const { uuid, model, rentedMs } of proof.gpus) {
       if (seen.has(uuid)) continue
       const gpu = there.get(uuid) ?? null
       const age = ageOf({ atMs: proof.at, rentedMs }, gpu, at.nowMs)
       const simulated = proof.simulated || miner?.simulated === true || gpu?.simulated === true
-      seen.set(uuid, { uuid, model, atMs: proof.at, ...age, lapse: lapseOf(age, gpu, simulated && !at.development) })
+      const lapse = lost.has(uuid) ? 'lost' : lapseOf(age, gpu, simulated && !at.development)
+      seen.set(uuid, { uuid, model, atMs: proof.at, ...age, lapse })
     }
+  }
   const cards = [...seen.values()]
-  return { cards, valid: cards.filter((c) => c.lapse === null), disproved: standing.length === 0 ? (proofs[ended] ?? null) : null }
+  return { cards, valid: cards.filter((c) => c.lapse === null), disproved: cards.length === 0 ? (proofs[ended] ?? null) : null }
 }
 
 function lapseOf(age: { wallMs: number; unrentedMs: number }, gpu: StateGpu | null, forbidden: boolean): Lapse | null {

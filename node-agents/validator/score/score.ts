@@ -45,7 +45,7 @@ function basisOf(view: MinerView, standing: Standing, reliable: Reliability, cat
   if (standing.valid.length > 0)
     return { ...ownFactors(standing.valid, reliable, catalog, round.nowMs), gpus: provedGpusOf(standing.valid, catalog), own: true }
   if (standing.disproved) return nothing(`the last proof was wrong: ${standing.disproved.reason ?? 'no reason is kept'}`, true)
-  const left = standing.cards.length > 0 && standing.cards.every((c) => c.lapse === 'gone' || c.lapse === 'simulated')
+  const left = standing.cards.length > 0 && standing.cards.every((c) => c.lapse === 'gone' || c.lapse === 'simulated' || c.lapse === 'lost')
   if (left) return nothing(lapses(standing.cards), true)
   if (view.peers.length > 0) return byPeers(view.peers, round.nowMs)
   return nothing(standing.cards.length > 0 ? lapses(standing.cards) : unproved(view), false)

@@ -18,6 +18,7 @@ const LAPSES: Record<Lapse, string> = {
   simulated: 'simulated, which counts in development only',
   aged: 'not rented for more than 24 h since it was proved',
   old: 'proved more than 7 days ago',
+  lost: 'shown by another miner, who lists it too, when this one could not show it',
 }
 
 /** Why cards that were proved do not count. */

@@ -15,12 +15,14 @@ const MOST = 64
 /** The history of proofs and challenges. */
 export function proofsOf(db: Database, log: Log): Pick<Store, 'keepProof' | 'proofs' | 'keepChallenge' | 'liveness'> {
   return {
-    keepProof: (proof) =>
+    keepProof: (proof, since = null) =>
       db.turn(async ({ q, write }) => {
         const [row] = await ofThoseThere(q, [proof], (p) => p.block, log)
         if (!row) return
-        const before = await q.select().from(proofs).where(eq(proofs.hotkey, row.hotkey)).orderBy(desc(proofs.id))
-        await write([q.insert(proofs).values(row), q.delete(proofs).where(inArray(proofs.id, outlived(row, before)))])
+        const all = await q.select().from(proofs).where(eq(proofs.hotkey, row.hotkey)).orderBy(desc(proofs.id))
+        const [again, before] = parted(all, (p) => since !== null && p.result === 'failed' && p.block >= since && !p.evidence?.lost.length)
+        const gone = [...again.map((p) => p.id), ...outlived(row, before)]
+        await write([q.insert(proofs).values(row), q.delete(proofs).where(inArray(proofs.id, gone))])
       }),
     proofs: () =>
       db.turn(async ({ q }) => {
@@ -45,9 +47,14 @@ export function proofsOf(db: Database, log: Log): Pick<Store, 'keepProof' | 'pro
   }
 }
 
+/** Those that are so, and the others. */
+function parted<T>(items: T[], is: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(is), items.filter((item) => !is(item))]
+}
+
 /**
  * Rows that nothing depends on any more: neither among the newest four, nor the newest in which some card was proved, nor a wrong one that no
- * good one followed. Rounds prove the cards that are free, so a card that is rented has its last proof far back: without it, renting would
+ * good one followed, nor one in which a card was lost to another miner. Rounds prove the cards that are free, so a card that is rented has its last proof far back: without it, renting would
  * cost what it earns. And whoever was found wrong does not get rid of that by silence.
  * @param before newest first
  */
@@ -55,8 +62,9 @@ function outlived(now: NewProof, before: Proof[]): number[] {
   const seen = new Set(now.gpus.map((g) => g.uuid))
   let ended = now.result === 'invalid'
   const gone: number[] = []
-  for (const [i, { id, gpus, at, result }] of before.entries()) {
-    const says = result === 'invalid' ? seen.size === 0 : gpus.some((g) => !seen.has(g.uuid))
+  for (const [i, { id, gpus, at, result, evidence }] of before.entries()) {
+    const lost = evidence !== null && evidence.lost.length > 0
+    const says = lost || (result === 'invalid' ? seen.size === 0 : gpus.some((g) => !seen.has(g.uuid)))
     const holds = says && !ended && i < MOST - 1 && now.at - at <= PROOF_MAX_MS
     if (i >= PROOFS - 1 && !holds) gone.push(id)
     for (const { uuid } of gpus) seen.add(uuid)

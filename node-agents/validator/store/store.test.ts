@@ -40,7 +40,7 @@ describe('what is kept', () => {
     const progress = { job: 'weights', block: 4_000_000_000, at: NOW, trouble: 'the chain was away' }
     await store.keepProgress(progress)
     await reopen()
-    expect((await store.proofs()).get(A)).toEqual([{ id: 1, ...proof }])
+    expect((await store.proofs()).get(A)).toEqual([{ id: 1, evidence: null, ...proof }])
     expect((await store.stats()).get(A)).toEqual(stat)
     expect((await store.stats()).get(B)?.gpus).toBeNull()
     expect((await store.specs()).get(A)).toEqual({ hotkey: A, miner: aMiner(A), at: NOW })

@@ -39,8 +39,11 @@ export interface Store {
   keepPeers(peers: Peer[]): Promise<void>
   peers(): Promise<Peer[]>
 
-  /** Keeps the newest four of the hotkey, and older ones that still decide: the newest of each card, and a wrong one. */
-  keepProof(proof: NewProof): Promise<void>
+  /**
+   * Keeps the newest four of the hotkey, and older ones that still decide: the newest of each card, and a wrong one.
+   * @param since block of the round it is of: it takes the place of those that failed in it. Left out or null: of none
+   */
+  keepProof(proof: NewProof, since?: number | null): Promise<void>
   /** Newest first. */
   proofs(): Promise<Map<string, Proof[]>>
   /** Keeps the newest sixty of the hotkey. */
