@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { validatorState } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { query } from '../support/database.ts'
+import { readyProof, WireValidator } from '../support/proofs.ts'
 import { publish, type PublishingWorld, publishingWorld, row, scoresOf, stateOf } from '../support/publication.ts'
 import { someone } from '../support/snapshot.ts'
 
@@ -31,6 +32,7 @@ describe('GET /validator/state', () => {
       version: 'test',
       online: 'online',
       available: true,
+      proof_due: false,
       address: '127.0.0.1',
       simulated: true,
       reported_at_ms: expect.any(Number),
@@ -112,7 +114,7 @@ describe('GET /validator/state', () => {
   })
 
   it('counts nothing for a rent that was never served, a proof, or a stop that the miner keeps quiet about', { timeout: 60_000 }, async () => {
-    const { edge, url, key, miner, rented, ago } = await world()
+    const { edge, url, key, validator, miner, rented, ago } = await world()
     // Never ready: the container failed, the client gave up.
     const failed = (await edge.allocate(key)).body.id
     await ago(HOUR_MS)
@@ -131,12 +133,11 @@ describe('GET /validator/state', () => {
     expect(await query(url, `SELECT count(*) AS n FROM claims WHERE freed_at IS NULL`)).toEqual([{ n: 0 }])
     expect(await rented()).toEqual([0, 0])
     // A proof.
-    const proof = (await edge.allocate(key)).body.id
-    await query(url, `UPDATE allocations SET purpose = 'proof' WHERE id = '${proof}'`)
-    await miner.obey()
+    const prover = Object.assign(new WireValidator(edge), { secret: validator.secret, hotkey: validator.hotkey })
+    const proof = await readyProof(prover, miner)
     await ago(HOUR_MS)
     expect(await rented()).toEqual([0, 0])
-    await edge.call(key, 'DELETE', `/v1/allocations/${proof}`, undefined, { prefer: 'wait=0' })
+    await prover.close(proof, { result: 'failed' })
     await miner.obey()
     expect(await rented()).toEqual([0, 0])
     // Stopped three hours ago after one; the miner says only now that it is gone.
