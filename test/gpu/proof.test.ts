@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Line, Proof, PROOF, pythonWithNumpy } from '../support/proof.ts'
+import { BARE, changedProof, type Line, Proof, PROOF, pythonWithNumpy } from '../support/proof.ts'
 
 /** The script that runs on the GPU, on the CPU: known answers over its own pipes. */
 
@@ -18,19 +18,7 @@ const vectors = JSON.parse(await readFile(new URL('../vectors/pog.json', import.
 let folder: string
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'proof-test-'))))
 
-/** What takes both libraries away. */
-const BARE: [string, string][] = [['import numpy\n', 'import no_numpy as numpy\n'], ['import torch\n', 'import no_torch as torch\n']] // prettier-ignore
-
-/** A copy of the script with some words changed. */
-async function changed(...words: [string, string][]): Promise<string> {
-  let script = await readFile(PROOF, 'utf8')
-  for (const [from, to] of words) {
-    expect(script).toContain(from)
-    script = script.replace(from, to)
-  }
-  await writeFile(join(folder, 'proof.py'), script)
-  return join(folder, 'proof.py')
-}
+const changed = (...words: [string, string][]) => changedProof(folder, ...words)
 
 const started: Proof[] = []
 function start(args: string[], file = PROOF): Proof {

@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcessByStdio } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
@@ -7,6 +7,23 @@ import { promisify } from 'node:util'
 import { ROOT } from './process.ts'
 
 export const PROOF = join(ROOT, 'gpu/proof.py')
+
+/** A copy of the script with some words changed, in this folder. */
+export async function changedProof(folder: string, ...words: [string, string][]): Promise<string> {
+  let script = await readFile(PROOF, 'utf8')
+  for (const [from, to] of words) {
+    if (!script.includes(from)) throw new Error(`the script has no ${JSON.stringify(from)} to change`)
+    script = script.replace(from, to)
+  }
+  await writeFile(join(folder, 'proof.py'), script)
+  return join(folder, 'proof.py')
+}
+
+/** What makes it a script that finds neither numpy nor torch, wherever it runs. */
+export const BARE: [string, string][] = [
+  ['import numpy\n', 'import no_numpy as numpy\n'],
+  ['import torch\n', 'import no_torch as torch\n'],
+]
 
 /** A Python with numpy: the one that is named, else python3, else the system's own. Null when none has it. */
 export const pythonWithNumpy = () => pythonThat('import numpy')
@@ -27,7 +44,7 @@ async function pythonThat(can: string): Promise<string | null> {
 }
 
 /** A line that the script said. Anything on its stdout that is no JSON object breaks the test. */
-export type Line = { t: string; g?: number; m?: string; d?: string; root?: string; n?: string; engine?: string; k?: number }
+export type Line = { t: string; g?: number; m?: string; d?: string; root?: string; n?: string; engine?: string; torch?: string; k?: number }
 
 /** `proof.py` on the CPU as a process of its own, its stdin and stdout in our hands. */
 export class Proof {
