@@ -4,14 +4,14 @@ import ssh2 from 'ssh2'
 import type { SshDoor, SshLogin } from '../../node-agents/core/ports.ts'
 import { sshShell } from '../../node-agents/core/ssh/client.ts'
 import { play } from './pipe.ts'
-import type { FakeProver } from './prover.ts'
+import type { Prover } from './prover.ts'
 import { keyPair } from './ssh.ts'
 
 /** A host whose SSH server runs a prover in JavaScript, whatever the command. */
 export type Host = { door: SshDoor; privateKey: string; stop(): Promise<void> }
 
 /** @param prover makes the one for the next command */
-export async function startHost(prover: () => FakeProver): Promise<Host> {
+export async function startHost(prover: () => Prover): Promise<Host> {
   const [host, user] = [keyPair(), keyPair()]
   const ssh = new ssh2.Server({ hostKeys: [host.private] })
   const sockets = new Set<Socket>()

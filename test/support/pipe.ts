@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline'
 import { PassThrough, type Readable, type Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { Pipe } from '../../node-agents/core/proof/session/types.ts'
-import type { Deed, FakeProver, Flood, Said } from './prover.ts'
+import type { Deed, Flood, Prover, Said } from './prover.ts'
 
 /** Does what a prover does, to whoever is at the other end. @param tear breaks the connection itself */
-export async function play(prover: FakeProver, input: Readable, output: Writable, tear: () => void): Promise<void> {
+export async function play(prover: Prover, input: Readable, output: Writable, tear: () => void): Promise<void> {
   output.on('error', () => undefined) // nobody listens any more: the flood stops by itself
   const act = async (deeds: Deed[]) => {
     for (const deed of deeds) await perform(deed, output, tear)
@@ -31,7 +31,7 @@ async function put(output: Writable, bytes: Uint8Array): Promise<void> {
 }
 
 /** A prover in this process, at the other end of a pipe. */
-export function pipeTo(prover: FakeProver): Pipe {
+export function pipeTo(prover: Prover): Pipe {
   const [input, output] = [new PassThrough(), new PassThrough()]
   output.on('error', () => undefined)
   void play(prover, input, output, () => output.destroy(new Error('torn')))

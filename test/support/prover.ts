@@ -30,8 +30,11 @@ export type Twist = {
   instead?: (answer: Said[], told: Told | null) => Deed[]
 }
 
+/** What a host runs: it greets, and answers commands. */
+export type Prover = { greeting(): Deed[]; answer(line: string): Deed[] }
+
 /** A prover in JavaScript, made of slow GPUs: answers each command as the script does, or as its twist has it. For small sizes. */
-export class FakeProver {
+export class FakeProver implements Prover {
   readonly #gpus: number
   readonly #sizes: Sizes
   readonly #twist: Twist
