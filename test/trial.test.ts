@@ -116,6 +116,16 @@ describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
     for (const left of [there, also]) expect(await left()).toMatchObject([{ state: 'running' }])
   })
 
+  test('a tenant who comes at the same moment stays, and the trial goes', async () => {
+    const tenant = newOwner()
+    const { spec } = await newSpec(IMAGE, { gpus: UUIDS.slice(1) })
+    const plain = driver
+    driver = { ...plain, run: (owner, ...rest) => plain.run(owner, ...rest).finally(() => plain.run(tenant, spec)) }
+    await expect(trial()).rejects.toThrow(/1 of 2 GPUs were just now rented/)
+    expect(await boxes()).toEqual([expect.stringContaining(spec.allocation)])
+    expect((await plain.list(tenant)).containers).toMatchObject([{ state: 'running' }])
+  })
+
   test('a host that works on another seed is found out, with the row, and not called a cheat after once', async () => {
     driver = (await hostWith('replayer', join(dir, 'bin')))(driver)
     const { code, out } = await trial()

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import type { Report } from '../../core/proof/bundle/types.ts'
+import type { Header, Report } from '../../core/proof/bundle/types.ts'
+import { oneLine } from '../../core/text.ts'
 import { type Common, type Io, show } from '../io.ts'
 import { plural, table } from '../print.ts'
 
@@ -31,11 +32,14 @@ export function reportText(report: Report): string {
     return [sign(part, result), part, text]
   })
   const { header, end, digest, bytes } = report
-  const about =
-    header &&
-    `${plural(header.gpus, 'GPU')} of ${header.seed.miner}, proof ${header.seed.round}, ${new Date(header.goAtMs).toISOString()} by the clock of ${header.by ?? 'whoever ran it'}`
-  const concluded = end && `It concludes: ${end.identity?.text ?? end.text}`
-  return [table(['', 'WHAT', 'HOW'], rows), '', about, concluded, `SHA-256 ${digest}, ${bytes} bytes`].filter((line) => line !== null).join('\n')
+  const said = [...(header ? [about(header)] : []), ...(end ? [`It concludes: ${end.identity?.text ?? end.text}`] : [])]
+  return [table(['', 'WHAT', 'HOW'], rows), '', ...said.map(oneLine), `SHA-256 ${digest}, ${bytes} bytes`].join('\n')
+}
+
+function about({ gpus, seed, goAtMs, by }: Header): string {
+  const atMs = new Date(goAtMs)
+  const at = Number.isNaN(atMs.getTime()) ? 'at no time there is' : atMs.toISOString()
+  return `${plural(gpus, 'GPU')} of ${seed.miner}, proof ${seed.round}, ${at} by the clock of ${by ?? 'whoever ran it'}`
 }
 
 /** `proof`: what is left of proofs of GPU. */

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { reason } from '../../core/mistake.ts'
 import type { Container, Driver, Owner, SshRun } from '../../core/ports.ts'
 import { type Host, withScript } from '../../core/proof/run.ts'
+import { oneLine } from '../../core/text.ts'
 import { fail, type Finding, ok, warn } from '../doctor/finding.ts'
 
 const LOOK_MS = 30_000
@@ -96,9 +97,5 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** The end of what came from inside, on one line and without control characters. */
-const shown = (text: string) =>
-  text
-    .trim()
-    .replace(/\p{Cc}+/gu, ' ')
-    .slice(-SHOWN)
+/** The end of what came from inside, on one line and fit for a terminal. */
+const shown = (text: string) => oneLine(text.trim()).slice(-SHOWN)

@@ -7,6 +7,7 @@ import { type Container, type ContainerSpec, type Driver, DriverError, type Owne
 import { awaitBanner } from '../banner.ts'
 import { generateHostKey } from '../hostkey.ts'
 import { candidatePorts, type PortRange } from '../ports-range.ts'
+import { RentedOut } from './cards.ts'
 
 const BANNER_MS = 45_000
 /** Which ports are free only the engine knows. */
@@ -55,11 +56,22 @@ export async function withRoom<T>(order: RoomOrder, signal: AbortSignal, use: (r
     const container: Container = { allocation, incarnation, gpus, hostKey, trace, port, state: 'running', exitCode: null, started: true }
     if (!(await awaitBanner(realClock, { host: LOCAL, port, withinMs: BANNER_MS, alive: () => true }, signal)))
       throw new DriverError('not_answering', `no SSH server answered in the container within ${BANNER_MS / 1000} s`)
+    await stillFree(order, signal)
     const door = { host: LOCAL, port, user: 'root', hostKey: host.publicKey }
     return await use({ container, door, key: client.privateKey, fingerprint: fingerprint(host.publicKey) })
   } finally {
     await release(driver, owner, spec)
   }
+}
+
+/**
+ * That nobody else's container holds these cards: the agent may have looked just before ours was there, and its tenant comes first.
+ * @throws RentedOut
+ */
+export async function stillFree({ driver, owner, cards }: Pick<RoomOrder, 'driver' | 'owner' | 'cards'>, signal: AbortSignal): Promise<void> {
+  const { foreignGpus } = await driver.list(owner, signal)
+  const lost = cards.filter(({ uuid }) => foreignGpus.includes(uuid))
+  if (lost.length > 0) throw new RentedOut(`${lost.length} of ${cards.length} GPUs were just now`)
 }
 
 async function release(driver: Driver, owner: Owner, spec: ContainerSpec): Promise<void> {
@@ -93,5 +105,5 @@ function specOf({ image, cards, simulated, ports }: RoomOrder, host: Pair, autho
 /** As a tenant of that many cards has them at most: of memory what is free now, since tenants hold the rest. */
 function limitsFor(gpus: number): Limits {
   const memory = Math.floor((freemem() / MB) * GIVEN)
-  return { cpus: availableParallelism(), memory_mb: memory, shm_mb: Math.floor(memory / 2), disk_gb: 10, pids: PIDS_PER_GPU * gpus }
+  return { cpus: availableParallelism(), memory_mb: memory, shm_mb: Math.floor(memory / 2), disk_gb: 2, pids: PIDS_PER_GPU * gpus }
 }

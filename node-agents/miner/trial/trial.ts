@@ -16,7 +16,7 @@ import type { PortRange } from '../ports-range.ts'
 import type { Finding } from '../doctor/finding.ts'
 import { pythonInside, selftestInside } from './inside.ts'
 import { type Judged, judgeTrial } from './judge.ts'
-import { type Room, withRoom } from './room.ts'
+import { type Room, stillFree, withRoom } from './room.ts'
 
 /** Stands in a seed for the validator: nobody vouches for a trial. */
 const NOBODY = 'nobody'
@@ -85,10 +85,12 @@ const unproved = ({ says }: Finding, findings: Finding[]): Trial => ({
   bundle: null,
 })
 
-async function proved({ claim, card, catalog, hotkey, bundle: path }: TrialOrder, room: Room, host: Host): Promise<Trial> {
+async function proved(order: TrialOrder, room: Room, host: Host): Promise<Trial> {
+  const { claim, card, catalog, hotkey, bundle: path, signal } = order
   const task = claim.simulated ? simulatedTask(claim.count) : sizesFor(card, claim)
   const bundle = path === null ? null : new BundleWriter(path)
   const go = async () => {
+    await stillFree(order, signal)
     const header = headerOf(task, { validator: NOBODY, miner: hotkey, hostKey: room.fingerprint, round: room.container.allocation })
     await bundle?.begin(header)
     return makeSeed(header.seed)
