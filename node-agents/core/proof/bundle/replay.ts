@@ -4,7 +4,7 @@ import { sampleOf } from '../recall.ts'
 import { commitment } from '../session/commitment.ts'
 import type { Committed, Heard } from '../session/types.ts'
 import type { Sizes } from '../sizes.ts'
-import { checkTranscript, isTipOfRoots, type Transcript } from '../transcript.ts'
+import { checkTranscript, type Transcript, unkept } from '../transcript.ts'
 import type { Verdict } from '../verdict.ts'
 import { Verifier } from '../verify.ts'
 import { type Message, readMessage } from '../wire.ts'
@@ -96,12 +96,23 @@ export class Replay {
   }
 
   #heard(line: string, atMs: number): void {
-    const message = readMessage(line)
     if (this.#goAtMs === null) throw new Malformed('the host answers before it may begin')
+    const message = this.#read(line)
+    if (!message) return
     if (message.t === 'error' || message.t === 'pong' || message.t === 'hello' || message.t === 'warn' || message.t === 'ready') return
     const of = this.#gpus[message.g]
     if (!of || !this.#inTurn(message, of)) this.#verifier.malformed(of ? message.g : null, new Malformed(`"${message.t}" came at the wrong time`))
     else this.#keep(message, of, atMs)
+  }
+
+  #read(line: string): Message | null {
+    try {
+      return readMessage(line)
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      this.#verifier.malformed(null, error)
+      return null
+    }
   }
 
   #inTurn(message: Message, of: Gpu): boolean {
@@ -135,7 +146,7 @@ export class Replay {
 
   #checkTip(gpu: number, of: Gpu): void {
     const committed = committedOf(gpu, of)
-    if (!committed || of.opened || isTipOfRoots(committed.transcript, this.#sizes)) return
+    if (!committed || of.opened || unkept(committed.transcript) === null) return
     of.opened = true
     this.#verifier.commit(gpu, committed.nonce, committed.transcript)
   }
