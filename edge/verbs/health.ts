@@ -117,8 +117,8 @@ async function publications(ctx: Ctx): Promise<Check> {
  * here that a proof is open.
  */
 async function proofs(ctx: Ctx): Promise<Check> {
-  const [rows] = await read(ctx.db, [lastProved(ctx.now())])
-  const { validators, at } = rows?.[0] as { validators: number; at: number | null }
+  const [[row] = []] = await read(ctx.db, [lastProved(ctx.now())])
+  const { validators, at } = row as { validators: number; at: number | null }
   const hours = PROOF_DUE_MS.lately / 3600_000
   const last = at === null ? 'none ever did' : `the last did ${Math.floor((ctx.now() - at) / 3600_000)} hours ago`
   const quiet = `no validator closed a proof of GPU for ${hours} h (${last}), so no card is kept for one; a validator's log says why it does not`

@@ -11,6 +11,7 @@ import { type Condition, statusOf } from '../../edge/verbs/status.ts'
 import { type Columns, DESIRED, PHASES, PROTOCOL, PROTOCOL_OLDEST, shown, STOP_REASONS } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { databases, query } from '../support/database.ts'
+import { proved, readyProof, validatorAt } from '../support/proofs.ts'
 import { onOneEdge, type TestEdge } from '../support/edge.ts'
 
 let db: { url: string }
@@ -86,6 +87,35 @@ describe('GET /metrics', () => {
     expect(await number('compute_edge_brake_engaged')).toBe(0)
     expect(await number('compute_edge_epoch')).toBe(1)
     expect(await number('compute_edge_events_total')).toBe(Number((await query(db.url, 'SELECT max(id) AS n FROM events'))[0]?.['n']))
+  })
+
+  it('counts proofs, and what they prove and keep, apart from rents', { timeout: 60_000 }, async () => {
+    const allocations = async () => (await scrape()).text.split('\n').filter((l) => l.startsWith('compute_edge_allocations{'))
+    const before = await allocations()
+    const [validator, second] = [await validatorAt(edge), await validatorAt(edge)]
+    const miner = await edge.miner(2, 'Proved')
+    expect(await number('compute_edge_proof_age_seconds')).toBeNull()
+    await proved(validator, miner)
+    expect(await number('compute_edge_gpus_proved')).toBe(2)
+    expect(await number('compute_edge_proof_age_seconds')).toBeLessThan(60)
+    expect(await number('compute_edge_proofs_ended{outcome="valid"}')).toBe(1)
+    const open = await readyProof(second, miner)
+    expect(await number('compute_edge_gpus_proving{model="Proved"}')).toBe(2)
+    expect(await number('compute_edge_gpus_claimed{model="Proved"}')).toBe(0)
+    expect(await number('compute_edge_gpus_free{model="Proved"}')).toBe(0)
+    expect(await number('compute_edge_proofs_open{stage="starting"}')).toBe(1)
+    await second.go(open.id)
+    expect(await number('compute_edge_proofs_open{stage="go"}')).toBe(1)
+    expect(await allocations()).toEqual(before)
+    await second.close(open, { result: 'invalid' })
+    await miner.obey()
+    expect(await number('compute_edge_proofs_ended{outcome="invalid"}')).toBe(1)
+    expect(await number('compute_edge_gpus_free{model="Proved"}')).toBe(2)
+    await query(db.url, `UPDATE gpus SET released_at = ${Date.now()}, proved_at = NULL WHERE hotkey = '${miner.hotkey}' AND idx = 1`)
+    expect(await number('compute_edge_gpus_kept')).toBe(1)
+    expect(await number('compute_edge_gpus_proved')).toBe(1)
+    const { checks } = (await edge.call<{ checks: { name: string; detail: string }[] }>(key, 'GET', '/health')).body
+    expect(checks.find((c) => c.name === 'proofs')?.detail).toBe('2 validators closed proofs of GPU within 2 h')
   })
 
   it('shows a placement that nobody moves on', async () => {
