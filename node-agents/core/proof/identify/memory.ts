@@ -8,7 +8,7 @@ const BESIDES = 2.3e9
 /** Of the rest. The last hundredths go to what the allocator cuts off. */
 const FILLED = 0.98
 /** Error correction of GDDR memory takes a sixteenth, and the owner may switch it. */
-const LEAST_SHARE = 15 / 16
+export const LEAST_SHARE = 15 / 16
 /** Fewer states are too short a chain to be timed: a smaller n makes more of them. */
 const MIN_STATES = 32
 const MIB = 2 ** 20
