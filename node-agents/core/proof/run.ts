@@ -12,8 +12,8 @@ export const PYTHON = 'python3'
 const FILE = 'proof.py'
 const SCRIPT = new URL('../../../gpu/proof.py', import.meta.url)
 
-/** `auto`: the GPUs. `cpu`: for cards that are only said to be there. */
-export type Device = 'auto' | 'cpu'
+/** `cuda`: the GPUs, and nothing in their place. `cpu`: for cards that are only said to be there. */
+export type Device = 'cuda' | 'cpu'
 
 /** A host with Python, and how to get to it. */
 export type Host = {

@@ -60,7 +60,7 @@ export function tryProof(order: TrialOrder): Promise<Trial> {
   tell(`a container of ${image} with ${claim.count} × ${claim.model}${claim.simulated ? ' (simulated)' : ''} is made`)
   return withRoom({ driver, owner, image, cards, simulated: claim.simulated, ports }, signal, async (room) => {
     const { python, shell } = order
-    const device = claim.simulated ? 'cpu' : 'auto'
+    const device = claim.simulated ? 'cpu' : 'cuda'
     const host: Host = { shell, door: room.door, key: room.key, script: await proofScript(), python, device, signal }
     const inside = [await pythonInside({ driver, owner, container: room.container, python, simulated: claim.simulated })]
     if (order.selftest && inside[0]?.status !== 'fail') {

@@ -67,7 +67,7 @@ async function sessionAt(site: Site, recording: Recording, d: EdgeProverDeps, si
     heard: recording.heard.bind(recording),
   }
   try {
-    return await session({ shell, door, key, script, python, device: cpu ? 'cpu' : 'auto', task, hooks, clock, signal })
+    return await session({ shell, door, key, script, python, device: cpu ? 'cpu' : 'cuda', task, hooks, clock, signal })
   } catch (error) {
     if (!(error instanceof ShellError)) throw error
     throw new NotProved(error.message, { unreachable: ['unreachable', 'timeout', 'broken'].includes(error.code), cause: error })
