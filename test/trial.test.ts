@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -151,6 +151,34 @@ describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
     expect(await boxes()).toEqual([])
     await expect(trial('--gpus', 'some')).rejects.toThrow(/--gpus cannot be "some"/)
     await expect(trial('--claim', 'NVIDIA X1')).rejects.toThrow(/no "NVIDIA X1"/)
+  })
+})
+
+describe('a host that says it has real cards', { timeout: LONG_MS }, () => {
+  /** With an nvidia-smi and a python3 of the test's own before the real ones. */
+  async function said(python: string) {
+    await mkdir(join(dir, 'bin'))
+    await writeFile(join(dir, 'bin', 'nvidia-smi'), '#!/bin/sh\necho "GPU-1, 0, NVIDIA L4, 23034, 570.1"\n', { mode: 0o700 })
+    await writeFile(join(dir, 'bin', 'python3'), python, { mode: 0o700 })
+    const flags = ['--state', join(dir, 'state'), '--hotkey-file', join(dir, 'no-hotkey'), '--images', IMAGE]
+    return runProgram('local/miner.ts', ['box', 'proof', ...flags], { PATH: `${join(dir, 'bin')}:${process.env['PATH'] ?? ''}` })
+  }
+  test('and no torch in its image is told so', async () => {
+    const { code, out } = await said('#!/bin/sh\necho 3.12.3 numpy\n')
+    expect(out).toMatch(/with 1 × NVIDIA L4 is made[^]*FAIL {2}python +3\.12\.3 with numpy: nothing reaches the GPUs[^]*fix: pip install torch/)
+    expect(code).toBe(1)
+    expect(await boxes()).toEqual([])
+  })
+
+  test('and a torch that finds none is no proof, and never calculates in their place', async () => {
+    const lib = join(dir, 'lib')
+    await mkdir(lib)
+    await writeFile(join(lib, 'torch.py'), 'raise ImportError("no GPU here")\n') // also where this machine has one
+    const real = `exec env PYTHONPATH=${lib} PATH="\${PATH#*:}" python3 "$@"`
+    const { code, out } = await said(`#!/bin/sh\n[ "$1" = -c ] && { echo 3.12.3 torch; exit; }\n${real}\n`)
+    expect(out).toMatch(/FAIL {2}session +hello: .*no torch that finds a GPU[^]*fix: [^]*A validator would say: failed: /)
+    expect(code).toBe(1)
+    expect(await boxes()).toEqual([])
   })
 })
 
