@@ -3,7 +3,7 @@ import { until } from '../../../test/support/until.ts'
 import type { Neuron } from '../../core/chain/types.ts'
 import { realClock } from '../../core/clock.ts'
 import { makeLog } from '../../core/log.ts'
-import type { Proved, Prover } from '../../core/ports.ts'
+import { NotNow, type Proved, type Prover } from '../../core/ports.ts'
 import type { Follow } from '../follow.ts'
 import type { Patience } from '../proofs/plan.ts'
 import type { NewProof, Progress, Proof, Spec } from '../store/types.ts'
@@ -32,19 +32,35 @@ type Change = {
 
 /** A round of so many miners, over what a store would keep. @param change `full`: the first scores cannot be kept */
 function world(n: number, prove: Prover['prove'], change: Change = {}) {
-  const { begun = null, rented = [], unknown = [], excluded = [], timeoutMs = 60_000, workers = 64, full = false, patience = ONCE } = change
+  const {
+    begun = null,
+    rented = [],
+    unknown = [],
+    excluded = [],
+    timeoutMs = 60_000,
+    workers = 64,
+    full = false,
+    patience = ONCE,
+    due = [],
+    away = true,
+    same = [],
+  } = change
   const kept: NewProof[] = []
   const marks: Progress[] = []
   const all = Array.from({ length: n }, (_, i) => i)
   const neurons = all.map((uid) => ({ uid, hotkey: nameOf(uid) }) as Neuron)
-  const gpu = (i: number) => ({ uuid: cardOf(nameOf(i)), rented: rented.includes(i), rented_ms: 1000 + i })
+  const gpu = (i: number) => ({ uuid: same.includes(i) ? 'the same' : cardOf(nameOf(i)), rented: rented.includes(i), rented_ms: 1000 + i })
   const known = all.filter((i) => !unknown.includes(i))
-  const specs = new Map(known.map((i) => [nameOf(i), { miner: { hotkey: nameOf(i), gpus: [gpu(i)] } } as unknown as Spec]))
+  const specs = new Map(known.map((i) => [nameOf(i), { miner: { hotkey: nameOf(i), gpus: [gpu(i)], proof_due: due.includes(i) } } as unknown as Spec]))
   const filtered = new Map(all.map((i) => [nameOf(i), { excluded: excluded.includes(i) ? 'outdated' : null }]))
   const store = {
     specs: async () => specs,
     proofs: async () => new Map(kept.map((p) => [p.hotkey, [p as Proof]])),
-    keepProof: async (p: NewProof) => void kept.push(p),
+    keepProof: async (p: NewProof, since: number | null = null) => {
+      const again = kept.findIndex((k) => since !== null && k.hotkey === p.hotkey && k.result === 'failed' && k.block >= since)
+      if (again >= 0) kept.splice(again, 1)
+      kept.push(p)
+    },
     keepProgress: async (p: Progress) => void marks.push(p),
   }
   let rounds = 0
@@ -57,7 +73,7 @@ function world(n: number, prove: Prover['prove'], change: Change = {}) {
     prover: { prove },
     follow: { view: { metagraph: { neurons } } } as unknown as Follow,
     queryable: { of: () => filtered } as unknown as Queryable,
-    market: { atMs: null, fetch: () => Promise.reject(new Error('the edge is away')) },
+    market: { atMs: null, fetch: async () => (away ? Promise.reject(new Error('the edge is away')) : undefined) },
     scores: { round },
     store,
     places: new Places(workers),
@@ -170,6 +186,63 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
     expect(w.kept).toHaveLength(1 + more)
   })
 
+  it('tries again whom nothing could be proved of, and keeps one result of each', async () => {
+    let tries = 0
+    const patience = { retries: 5, intervalMs: 1 }
+    const good = world(2, async (t) => (t.hotkey === nameOf(1) && ++tries < 4 ? { result: 'failed', reason: `try ${tries}` } : valid(t)), { patience })
+    await good.proofs.round(block(1000), never)
+    expect(good.kept.map((p) => [p.hotkey, p.result]).toSorted()).toEqual([[nameOf(0), 'valid'], [nameOf(1), 'valid']]) // prettier-ignore
+    expect(Object.fromEntries(good.proofs.outcomes)).toEqual({ valid: 2, failed: 3 })
+    tries = 0
+    const bad = world(1, async () => ({ result: 'failed', reason: `try ${++tries}` }), { patience })
+    await bad.proofs.round(block(1000), never)
+    expect(bad.kept.map((p) => p.reason)).toEqual(['try 6'])
+    tries = 0
+    const wrong = world(1, async () => ({ result: 'invalid', reason: `try ${++tries}` }), { patience })
+    await wrong.proofs.round(block(1000), never)
+    expect(
+      wrong.kept.map((p) => p.reason),
+      'a mismatch is tested again in the next round',
+    ).toEqual(['try 1'])
+  })
+
+  it('keeps nothing of whom it was not the time for, and asks again when it is', async () => {
+    let [tries, ready] = [0, 2]
+    const prove: Prover['prove'] = async (t) => (++tries < ready ? Promise.reject(new NotNow('rented', null)) : valid(t))
+    const later = world(1, prove, { patience: { retries: 3, intervalMs: 1 } })
+    await later.proofs.round(block(1000), never)
+    expect([tries, later.kept.map((p) => p.result)]).toEqual([2, ['valid']])
+    ;[tries, ready] = [0, 1000]
+    const never_ = world(1, prove, { patience: { retries: 3, intervalMs: 1 } })
+    await never_.proofs.round(block(1000), never)
+    expect([tries, never_.kept]).toEqual([4, []])
+    expect(Object.fromEntries(never_.proofs.outcomes)).toEqual({ put_off: 4 })
+    const tomorrow = world(1, async () => Promise.reject(new NotNow('proved already', 3600)), { patience: { retries: 3, intervalMs: 1 } })
+    await tomorrow.proofs.round(block(1000), never)
+    expect(Object.fromEntries(tomorrow.proofs.outcomes), 'which is not in this round').toEqual({ put_off: 1 })
+  })
+
+  it('starts those of one wave at the same moment', async () => {
+    let [arrived, most] = [0, 0]
+    const prove: Prover['prove'] = async (t, signal, seat) => {
+      arrived++
+      await seat?.arrive(signal)
+      most = Math.max(most, arrived)
+      expect(arrived, 'nobody starts before the last is there').toBe(10)
+      return valid(t)
+    }
+    await world(10, prove).proofs.round(block(1000), never)
+    expect(most).toBe(10)
+  })
+
+  it('takes a card from who lists it too and cannot show it', async () => {
+    const prove: Prover['prove'] = async (t) => (t.hotkey === nameOf(1) ? { result: 'failed', reason: 'nothing there' } : valid(t))
+    const w = world(3, prove, { same: [0, 1] })
+    await w.proofs.round(block(1000), never)
+    const lost = w.kept.map((p) => [p.hotkey, p.evidence?.lost ?? []])
+    expect(lost.toSorted()).toEqual([[nameOf(0), []], [nameOf(1), ['the same']], [nameOf(2), []]]) // prettier-ignore
+  })
+
   it('keeps to so many at a time', async () => {
     let [now, most] = [0, 0]
     const w = world(
@@ -184,5 +257,30 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
     )
     await w.proofs.round(block(1000), never)
     expect([most, w.kept.length]).toEqual([3, 20])
+  })
+})
+
+describe('between rounds', () => {
+  it('those are proved whose cards were just given back, and no others', async () => {
+    const w = world(3, async (t) => valid(t), { due: [1], away: false })
+    await w.proofs.due(block(1000), never)
+    expect(w.kept.map((p) => p.hotkey)).toEqual([nameOf(1)])
+    expect([w.scored(), w.marks]).toEqual([1, []])
+    await expect(world(1, async (t) => valid(t), { due: [0] }).proofs.due(block(1000), never)).rejects.toThrow(/the edge is away/)
+    await world(1, async () => Promise.reject(new Error('asked')), { away: false }).proofs.due(block(1000), never)
+  })
+
+  it('who is being proved already is left alone, and a fault of our own is told', async () => {
+    const [held, { promise: release, resolve }] = [new Set<string>(), Promise.withResolvers<void>()]
+    const prove: Prover['prove'] = async (t) => (held.add(t.hotkey), await release, valid(t))
+    const w = world(1, prove, { due: [0], away: false })
+    const round = w.proofs.round(block(1000), never)
+    await until('it is being proved', () => held.size === 1)
+    await w.proofs.due(block(1000), never)
+    resolve()
+    await round
+    expect(w.kept).toHaveLength(1)
+    const broken = world(1, async () => Promise.reject(new Error('no memory')), { due: [0], away: false })
+    await expect(broken.proofs.due(block(1000), never)).rejects.toThrow(/given back are still to be proved: .*no memory/)
   })
 })

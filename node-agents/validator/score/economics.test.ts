@@ -76,6 +76,16 @@ describe('which proof decides', () => {
     ['an old proof does not stand in for a newer one', [proofOf([H200], { at: NOW - 30 * HOUR }), proofOf([H200], { at: NOW - 31 * HOUR })], []],
   ])('%s', (_, proofs, wanted) => expect(counted(proofs)).toEqual(wanted))
 
+  it('a card that another miner showed at the same moment is lost, until it is proved again', () => {
+    const evidence = { proof: null, text: '', mismatch: false, measured: null, confidence: null, runnerUp: null, flags: [], bundle: null, lost: ['GPU-0'] }
+    const before = proofOf(['NVIDIA H200', 'NVIDIA H200'], { at: NOW - 2 * HOUR })
+    const losing = { ...failed(NOW - HOUR), evidence }
+    const of = (proofs: Proof[]) => valid(proofs, host([gpu(0), gpu(1)]), { nowMs: NOW, development: false }).cards.map((c) => c.lapse)
+    expect(of([losing, before])).toEqual(['lost', null])
+    expect(of([proofOf(['NVIDIA H200']), losing, before])).toEqual([null, null])
+    expect(of([failed(NOW), losing, before])).toEqual(['lost', null])
+  })
+
   it('a card that the edge no longer shows is gone', () => {
     expect(counted([proofOf([H200, H200])], host([gpu(1)]))).toEqual([other])
     expect(counted([proofOf([H200])], null)).toEqual([])

@@ -6,7 +6,7 @@ import { makeLog } from '../../core/log.ts'
 import { CYCLE_STATES } from '../../../schema/tables/validator/index.ts'
 import { openStore } from './open.ts'
 import { aCycle, aMiner, aNeuron, aProof, aPublication, aStat, hotkeys } from '../../../test/support/rows.ts'
-import type { Store } from './types.ts'
+import type { NewProof, Store } from './types.ts'
 
 const log = makeLog('silent', 'test')
 const [A = '', B = ''] = hotkeys(2)
@@ -53,6 +53,22 @@ describe('what is kept', () => {
     const proofs = await store.proofs()
     expect(proofs.get(A)?.map((p) => p.block)).toEqual([206, 205, 204, 203])
     expect(proofs.get(B)).toHaveLength(1)
+  })
+
+  it('are one result of a round, in the place of what failed in it before; what was lost or wrong stays', async () => {
+    const lost = { proof: null, text: '', mismatch: false, measured: null, confidence: null, runnerUp: null, flags: [], bundle: null, lost: ['GPU-1'] }
+    const failed = (block: number, o: Partial<NewProof> = {}) => aProof(A, { block, result: 'failed', gpus: [], ...o })
+    const kept = async () => (await store.proofs()).get(A)?.map((p) => [p.block, p.result])
+    await store.keepProof(failed(199), 190)
+    await store.keepProof(failed(200), 200)
+    await store.keepProof(failed(203), 200)
+    expect(await kept()).toEqual([[203, 'failed'], [199, 'failed']]) // prettier-ignore
+    await store.keepProof(aProof(A, { block: 204, result: 'valid', gpus: [] }), 200)
+    expect(await kept()).toEqual([[204, 'valid'], [199, 'failed']]) // prettier-ignore
+    await store.keepProof(failed(210, { evidence: lost }), 205)
+    await store.keepProof(failed(211), 205)
+    await store.keepProof(failed(220))
+    expect((await kept())?.map(([block]) => block)).toEqual([220, 211, 210, 204])
   })
 
   it('are older proofs too, of cards that no newer one is of', async () => {
