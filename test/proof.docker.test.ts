@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { testEngine } from './support/engine.ts'
-import { CARDS, ProofWorld } from './support/proofs.ts'
+import { CARDS, ProofWorld } from './support/prove.ts'
 
 const engine = await testEngine()
 

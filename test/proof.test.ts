@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { answer } from '../node-agents/cli/client.ts'
 import type { AllocationView } from '../schema/index.ts'
-import { CARDS, type Host, ProofWorld } from './support/proofs.ts'
+import { CARDS, type Host, ProofWorld } from './support/prove.ts'
 import { replaceOnce } from './support/quick.ts'
 import { keyPair, login } from './support/ssh.ts'
 import { until } from './support/until.ts'
@@ -13,7 +13,7 @@ const LONG_MS = 180_000
 const LIARS: Host[] = ['garbage', 'quitter', 'replayer', 'smaller', 'forger']
 
 let world: ProofWorld
-afterEach(() => world.close())
+afterEach(() => world?.close())
 
 const newest = async (n: number) => (await world.explained(n))?.proofs[0]
 const isProved = async (n: number) => (await newest(n))?.result === 'valid'
