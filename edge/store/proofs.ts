@@ -1,5 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm'
 import type { Phase, StopReason } from '../../schema/allocation.ts'
+import { makeId } from '../../schema/ids.ts'
 import { PROOF_DUE_MS, type ProofVerdict } from '../../schema/proof.ts'
 import type { Tried } from '../../schema/tables/allocations.ts'
 
@@ -100,6 +101,16 @@ export function markClose({ validator, id, nowMs }: Mark, verdict: ProofVerdict,
 export function endOverdue(nowMs: number, limit: number): SQL {
   return sql`UPDATE allocations SET desired = 'stop', stop_reason = 'expired', stop_at = ${nowMs}, generation = generation + 1, deadline_at = NULL
     WHERE id IN (SELECT p.id FROM proofs p WHERE p.ended_at IS NULL AND p.ends_at <= ${nowMs} ORDER BY p.ends_at LIMIT ${limit}) AND desired <> 'stop' RETURNING id, holder, hotkey`
+}
+
+/** Every miner is proved several times an hour: a month of that would be most of the database. */
+const KEPT_MS = 3 * 24 * 3600_000
+
+/** Proofs of which nothing is left on any host, and nobody asks any more; by a trigger with their allocations and claims. Ids begin with their time. */
+export function forgetProofs(nowMs: number, limit: number): SQL {
+  const before = nowMs - KEPT_MS
+  return sql`DELETE FROM proofs WHERE id IN (SELECT p.id FROM proofs p JOIN allocations a ON a.id = p.id WHERE p.id < ${makeId('al', before, new Uint8Array(10))} AND a.ended_at < ${before}
+    AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.allocation_id = p.id AND c.freed_at IS NULL) ORDER BY p.id LIMIT ${limit})`
 }
 
 /** Validators that closed a proof lately, and when any last did (null: never). */

@@ -1,6 +1,7 @@
 import { sql, type SQL } from 'drizzle-orm'
 import { makeId } from '../../schema/ids.ts'
 import { WARN_BEFORE_MS } from '../../schema/protocol.ts'
+import { forgetProofs } from './proofs.ts'
 import { forgetGone } from './publications.ts'
 
 /** Rows one statement of a tick touches at most: what is left over is done by the next tick. */
@@ -43,7 +44,7 @@ export function overdue(nowMs: number): SQL {
   return sql`SELECT id FROM allocations WHERE deadline_at <= ${nowMs} AND desired = 'run' ORDER BY deadline_at LIMIT ${OVERDUE_AT_A_TIME}`
 }
 
-/** History older than a month goes, a slice a tick; what a webhook still waits for stays. Ids begin with their time, so old rows come first. */
+/** History older than a month goes, a slice a tick; what a webhook still waits for stays, and proofs go sooner. Ids begin with their time, so old rows come first. */
 export function forget(nowMs: number): SQL[] {
   const before = nowMs - KEPT_MS
   const id = makeId('al', before, new Uint8Array(10))
@@ -54,9 +55,7 @@ export function forget(nowMs: number): SQL[] {
     sql`DELETE FROM events WHERE id IN ${old}`,
     sql`DELETE FROM claims WHERE (allocation_id, incarnation, hotkey, uuid) IN (SELECT allocation_id, incarnation, hotkey, uuid FROM claims WHERE allocation_id < ${id} AND freed_at < ${before} LIMIT ${AT_A_TIME})`,
     sql`DELETE FROM tombstones WHERE (allocation_id, incarnation) IN (SELECT allocation_id, incarnation FROM tombstones WHERE allocation_id < ${id} AND gone_at < ${before} LIMIT ${AT_A_TIME})`,
-    sql`DELETE FROM allocations WHERE id IN (SELECT p.id FROM proofs p WHERE p.id < ${id} AND p.ended_at < ${before} ORDER BY p.id LIMIT ${AT_A_TIME}) AND ended_at < ${before}`,
-    sql`DELETE FROM proofs WHERE id IN (SELECT p.id FROM proofs p WHERE p.id < ${id} AND p.ended_at < ${before} ORDER BY p.id LIMIT ${AT_A_TIME})
-      AND NOT EXISTS (SELECT 1 FROM allocations a WHERE a.id = proofs.id)`,
+    forgetProofs(nowMs, AT_A_TIME),
     forgetGone(),
   ]
 }

@@ -27,8 +27,8 @@ export function proofView(row: ProofRow, nowMs: number): ProofState {
 function stateOf(row: ProofRow, nowMs: number): ProofState['state'] {
   if (row.closedAt !== null) return 'closed'
   if (row.preemptedBy !== null) return 'preempted'
+  if ((row.endedAt ?? nowMs) >= row.endsAt) return 'expired'
   if (row.endedAt !== null) return row.stopReason === 'expired' ? 'expired' : 'failed'
-  if (nowMs >= row.endsAt) return 'expired'
   return row.readyAt !== null && row.phase === 'running' ? 'ready' : 'starting'
 }
 

@@ -23,7 +23,7 @@ const SAME_MINUTE_MS = 30_000
 type Found = { sweptAt: number; brakeWas: string | null; away: string[]; counted: Away; page: Rows; rankDue: boolean; shards: Map<string, Pulse | null> }
 
 /**
- * The minute's housekeeping: 32 statements in two requests, however many rows there are, a call to each shard, and at most 50 overdue
+ * The minute's housekeeping: 31 statements in two requests, however many rows there are, a call to each shard, and at most 50 overdue
  * placements moved on. Leases are warned of and ended, proofs that nobody closed are ended, silent hosts marked, counted and at last given up, what is gone is ended, what is old
  * forgotten, and miners ranked by what is not: a statement more, when there is reason to.
  */

@@ -42,4 +42,10 @@ CREATE TRIGGER claims_released AFTER UPDATE OF freed_at ON claims WHEN old.freed
     WHERE hotkey = new.hotkey AND uuid = new.uuid;
 END;
 --> statement-breakpoint
+-- Its allocation and claims are nobody's history: they go with it.
+CREATE TRIGGER proofs_forgotten AFTER DELETE ON proofs BEGIN
+  DELETE FROM claims WHERE allocation_id = old.id;
+  DELETE FROM allocations WHERE id = old.id AND purpose = 'proof';
+END;
+--> statement-breakpoint
 UPDATE `gpus` SET `proved_rented_ms` = `rented_ms` WHERE `proved_at` IS NOT NULL;

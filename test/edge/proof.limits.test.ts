@@ -145,6 +145,14 @@ describe('a proof ends by itself', () => {
     expect((await (await validatorAt(edge)).open(miner.hotkey)).http).toBe(201)
   })
 
+  it('and is closed too late as one that was open for too long', async () => {
+    const miner = await edge.miner(1)
+    const ready = await readyProof(validator, miner)
+    await sql(`UPDATE proofs SET ends_at = ${Date.now() - 1} WHERE id = '${ready.id}'`)
+    expect((await validator.close(ready, { result: 'failed' })).state).toBe('expired')
+    expect(await miner.sync(), 'its cards are let go at once').toMatchObject([{ kind: 'tombstone' }])
+  })
+
   it('and counts for the pause then, though it never came to go', async () => {
     const miner = await edge.miner(1)
     const { id } = await validator.open(miner.hotkey)
@@ -198,18 +206,23 @@ describe('a proof ends by itself', () => {
     expect((await validator.look(ready.id)).state).toBe('failed')
   })
 
-  it('and is forgotten after a month, with its allocation', async () => {
+  it('and is forgotten after three days, with its allocation and claims', async () => {
     const miner = await edge.miner(1)
     const { id } = await proved(validator, miner)
     await edge.running.tick()
     const old = 'al_00000000000000000000000000'
-    const long = Date.now() - 31 * 24 * 3600_000
+    await sql(`UPDATE claims SET allocation_id = '${old}' WHERE allocation_id = '${id}'`)
+    const long = Date.now() - 73 * 3600_000
     await sql(`UPDATE allocations SET id = '${old}', ended_at = ${long} WHERE id = '${id}'`)
     await sql(`UPDATE proofs SET id = '${old}', ended_at = ${long} WHERE id = '${id}'`)
     const kept = await proved(await validatorAt(edge), miner)
     await edge.running.tick()
     expect(await sql(`SELECT p.id FROM proofs p JOIN allocations a ON a.id = p.id WHERE p.hotkey = '${miner.hotkey}'`)).toEqual([{ id: kept.id }])
-    expect(await sql(`SELECT id FROM allocations WHERE id = '${old}' UNION SELECT id FROM proofs WHERE id = '${old}'`)).toEqual([])
+    expect(
+      await sql(
+        `SELECT id FROM allocations WHERE id = '${old}' UNION SELECT id FROM proofs WHERE id = '${old}' UNION SELECT allocation_id FROM claims WHERE allocation_id = '${old}'`,
+      ),
+    ).toEqual([])
   })
 })
 
