@@ -194,11 +194,11 @@ describe('a proof that does not come to its end', { timeout: LONG_MS }, () => {
     return program
   }
 
-  test('Ctrl-C ends it, and takes its container along', async () => {
+  test.each(['SIGINT', 'SIGHUP'] as const)('%s ends it, and takes its container along', async (signal) => {
     const program = await stuck()
     expect(await boxes()).toHaveLength(1)
     await expect(trial()).rejects.toThrow(/another compute proof run is at work here/)
-    program.child.kill('SIGINT')
+    program.child.kill(signal)
     expect(await program.ended).toMatchObject({ code: 130 })
     expect(await boxes()).toEqual([])
   })
