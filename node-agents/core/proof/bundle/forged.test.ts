@@ -157,6 +157,11 @@ describe('a session that was none', () => {
     ['a GPU that is not there', (lines) => replaced(lines, indexOf(lines, command('open')), (line) => line.replace('"g":0', '"g":9')), /speaks to GPU 9/],
     ['a command that is none', (lines) => replaced(lines, indexOf(lines, command('open')), (line) => line.replace('"open"', '"peek"')), /no command/],
     ['a time that goes back', (lines) => replaced(lines, indexOf(lines, isOpening), (line) => line.replace(/^< \d+/, '< 5')), /go back/],
+    [
+      'more lines than a session has',
+      (lines) => [...lines.slice(0, -1), ...Array<string>(50_000).fill(lines.at(-2) ?? ''), lines.at(-1) ?? ''],
+      /no more than 50000 lines/,
+    ],
     ['a line of nobody', (lines) => replaced(lines, 4, (line) => line.slice(1)), /of nobody/],
   ]
   it.each(cases)('is unsound: %s', async (_, change, why) => {

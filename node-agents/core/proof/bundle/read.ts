@@ -11,8 +11,8 @@ const CHUNK = 2 ** 16
 const NEWLINE = 10
 const IS_NONE = 'so it is no bundle of a proof: name the file that "compute proof run" or a validator wrote'
 
-/** One line without its end. `isWhole`: it had one. The bytes are only there until the next one is asked for. */
-export type Raw = { bytes: Buffer; isWhole: boolean }
+/** One line, without its end and as it stands in the file; these are the same where it has no end. Only there until the next is asked for. */
+export type Raw = { bytes: Buffer; whole: Buffer }
 
 /**
  * The lines of a file, in bounded memory.
@@ -27,7 +27,7 @@ export async function* rawLines(path: string): AsyncGenerator<Raw> {
     const info = await file.stat()
     if (!info.isFile()) throw new Mistake(`${path} is no file, ${IS_NONE}`)
     if (info.size > FILE_LIMIT) throw new Mistake(`${path} has more than ${FILE_LIMIT} bytes, ${IS_NONE}`)
-    const line = Buffer.alloc(LINE_LIMIT)
+    const line = Buffer.alloc(LINE_LIMIT + 1)
     let [length, total] = [0, 0]
     const chunk = Buffer.alloc(CHUNK)
     for (;;) {
@@ -42,11 +42,12 @@ export async function* rawLines(path: string): AsyncGenerator<Raw> {
         length += part.copy(line, length)
         from += part.length + 1
         if (end === -1) continue
-        yield { bytes: line.subarray(0, length), isWhole: true }
+        line[length] = NEWLINE
+        yield { bytes: line.subarray(0, length), whole: line.subarray(0, length + 1) }
         length = 0
       }
     }
-    if (length > 0) yield { bytes: line.subarray(0, length), isWhole: false }
+    if (length > 0) yield { bytes: line.subarray(0, length), whole: line.subarray(0, length) }
   } finally {
     await file.close()
   }

@@ -13,6 +13,9 @@ import { Replay } from './replay.ts'
 import { makeSeed } from './seed.ts'
 import type { End, Header, Report, Seal } from './types.ts'
 
+/** A real one has thousands at most: 64 GPUs, some hundred openings each. */
+const MAX_LINES = 50_000
+
 /**
  * Checks a bundle again, offline and in bounded memory: whether the file is as it was written, and if so, arithmetic, freshness, timing
  * and conclusion, each apart. Whatever stands in the file, it ends in a report.
@@ -36,6 +39,7 @@ class Reading {
   #bytes = 0
   #header: Header | null = null
   #replay: Replay | null = null
+  #lines = 0
   #end: End | null = null
   #seal: Seal | null = null
   /** Why the last line is not that of a whole file; null: it is. */
@@ -43,12 +47,11 @@ class Reading {
   /** Why this is the record of no session; null: it may be one. */
   #fault: string | null = null
 
-  take({ bytes, isWhole }: Raw): void {
-    const whole = isWhole ? Buffer.concat([bytes, Buffer.from('\n')]) : bytes
+  take({ bytes, whole }: Raw): void {
     this.#bytes += whole.length
     this.#all.update(whole)
     if (this.#seal) this.#torn = 'something follows its seal'
-    else if (bytes.subarray(0, 5).toString('latin1') === 'seal ') this.#close(bytes, isWhole)
+    else if (bytes.subarray(0, 5).toString('latin1') === 'seal ') this.#close(bytes, whole.length > bytes.length)
     else {
       this.#body.update(whole)
       if (!this.isFirst) this.#unlessFaulty(() => this.#line(textOf(bytes)))
@@ -85,6 +88,7 @@ class Reading {
     else if (this.#end) throw new Malformed('something follows its end')
     else if (line.startsWith('end ')) this.#end = readEnd(line.slice('end '.length))
     else {
+      if (++this.#lines > MAX_LINES) throw new Malformed(`a session has no more than ${MAX_LINES} lines`)
       const heard = readHeard(line)
       if (!heard) throw new Malformed('a line is of nobody')
       this.#replay?.hear(heard)
