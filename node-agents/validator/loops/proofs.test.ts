@@ -28,6 +28,10 @@ type Change = {
   workers?: number
   full?: boolean
   patience?: Patience
+  due?: number[]
+  away?: boolean
+  /** Who lists the same card. */
+  same?: number[]
 }
 
 /** A round of so many miners, over what a store would keep. @param change `full`: the first scores cannot be kept */

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
-import type { ProofEvidence } from '../../../schema/index.ts'
 import { ChainError } from '../../core/chain/errors.ts'
 import type { ChainStatus, Metagraph, Neuron, WeightRow } from '../../core/chain/types.ts'
 import { realClock } from '../../core/clock.ts'
@@ -13,7 +12,7 @@ import { openSocket } from '../../core/socket.ts'
 import { runCommand } from '../commands/index.ts'
 import { openStore } from '../store/open.ts'
 import type { NewCycle, Store } from '../store/types.ts'
-import type { ExplainAnswer, MinersAnswer, ProofsAnswer, WeightsAnswer } from './answers.ts'
+import type { ExplainAnswer, MinersAnswer, WeightsAnswer } from './answers.ts'
 import type { Desk } from './desk.ts'
 import { readNow } from './onchain.ts'
 import { deskRoutes } from './routes.ts'
@@ -142,43 +141,6 @@ describe('miners', () => {
   it('says where to look while the subnet is unknown', async () => {
     metagraph = null
     await expect(run('miners')).rejects.toThrow(/subnet 27 was not read from the chain yet; compute validator status says why/)
-  })
-})
-
-describe('proofs', () => {
-  const evidence = (change: Partial<ProofEvidence> = {}): ProofEvidence => ({
-    ...{ proof: 'al_1', text: 'all gates hold', mismatch: false, measured: { tops: 1200, gbs: 4000, vram_gb: 130 }, confidence: 0.99, runnerUp: 'NVIDIA L4' },
-    ...{ flags: ['measures much like its twin'], bundle: { file: 'al_1.bundle', digest: 'ab'.repeat(32) }, lost: [], ...change },
-  })
-  const row = { simulated: false, durationMs: 5000, at: NOW - HOUR }
-
-  it('are the newest first, of everybody or of one, with the reason and the evidence', async () => {
-    await score(GOOD, 1)
-    expect((await run('proofs')).text).toMatch(/^no proof was made yet/)
-    const gpus = [{ uuid: 'GPU-1', model: CARD, rentedMs: 0 }]
-    await store.keepProof({ ...row, hotkey: GOOD, result: 'valid', gpus, reason: null, block: 390, evidence: evidence() })
-    const wrong = {
-      reason: 'a mismatch, \u001b[2Jthe first',
-      evidence: evidence({ mismatch: true, flags: [], confidence: null, bundle: null, lost: ['GPU-9'] }),
-    }
-    await store.keepProof({ ...row, ...wrong, hotkey: BAD, result: 'invalid', gpus: [], block: 391 })
-    const { proofs, folder } = await json<ProofsAnswer>('proofs')
-    expect(proofs.map((p) => [p.uid, p.result, p.text])).toEqual([[2, 'invalid', wrong.reason], [1, 'valid', 'all gates hold']]) // prettier-ignore
-    const { text } = await run('proofs')
-    expect(text).toContain(`evidence: ${join(folder, 'al_1.bundle')}`)
-    for (const said of [
-      'INVALID',
-      '99.00 % sure; next is NVIDIA L4',
-      'NOTE: measures much like its twin',
-      'LOST to another miner',
-      'a mismatch, ?[2Jthe first',
-    ])
-      expect(text).toContain(said)
-    expect((await json<ProofsAnswer>('proofs', '1')).proofs).toMatchObject([{ hotkey: GOOD }])
-    expect((await json<ProofsAnswer>('proofs', '--limit', '1')).proofs).toMatchObject([{ hotkey: BAD }])
-    await expect(run('proofs', '--limit', '0')).rejects.toThrow(/--limit is a number from 1 to 1000/)
-    await expect(run('proofs', 'nobody')).rejects.toThrow(/neither a hotkey/)
-    await expect(run('proofs', '77')).rejects.toThrow(/uid 77 is not on subnet/)
   })
 })
 

@@ -68,7 +68,7 @@ describe('what a proof says', () => {
   ])('%s', (_, said, result, text) => {
     expect(said).toMatchObject({ result, gpus: [] })
     expect(said.text).toMatch(text)
-    expect(said.text.includes('cheating')).toBe(/^cheating/.test(said.text))
+    expect(said.text.includes('cheating')).toBe(said.text.startsWith('cheating'))
     expect(provedOf(said)).toEqual({ result, reason: said.text })
     expect(said.mismatch).toBe(result === 'invalid')
   })
