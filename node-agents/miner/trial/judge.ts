@@ -7,7 +7,8 @@ import { fail, type Finding, ok, warn } from '../doctor/finding.ts'
 /** What a validator would make of a session. `findings`: one for each gate, with its fix where it does not hold. */
 export type Judged = { result: 'valid' | 'invalid' | 'failed'; says: string; findings: Finding[] }
 
-const FASTER = 'nvidia-smi -q -d PERFORMANCE,POWER,CLOCK shows what slows a card; end what else runs on it, and raise power limit and cooling'
+const FASTER =
+  'nvidia-smi -q -d PERFORMANCE,POWER,CLOCK shows what slows a card; end what else runs on it and on the host, whose processors hash along, and raise power limit and cooling'
 const TESTED = 'dcgmi diag -r 3 tests the card and its memory; take back any overclocking, and run this again: twice the same means it makes errors'
 const SERVES = 'take an image with python3 and torch, such as one of gpu/Dockerfile'
 
@@ -19,7 +20,7 @@ const FIXES: Record<Phase, string> = {
   wait: 'run this again',
   chain: FASTER,
   sweep: FASTER,
-  roots: 'the CPU hashes for each GPU: give the host more cores, or end what else runs there',
+  roots: 'run this again; if it repeats, end what else runs on the host',
   open: 'run this again; if it repeats, end what else runs on the host',
 }
 
