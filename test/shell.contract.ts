@@ -1,22 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ShellError, SshDoor, SshLogin, SshRun } from '../node-agents/core/ports.ts'
-import { sshShell } from '../node-agents/core/ssh/client.ts'
+import type { SshDoor, SshLogin } from '../node-agents/core/ports.ts'
+import { allOf, LONG_MS, patience, shell } from './support/shells.ts'
 import { keyPair } from './support/ssh.ts'
 import type { Door } from './support/sshd.ts'
 import { until } from './support/until.ts'
 
 const MB = 1024 * 1024
-const DEADLINE_MS = 20_000
-const shell = sshShell()
-const patience = () => AbortSignal.timeout(50_000)
-
-/** All it says, until it ends. */
-async function allOf(run: SshRun): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const bytes of run.output) chunks.push(bytes)
-  return Buffer.concat(chunks).toString()
-}
 
 /** What every server that hosts a machine to be proved must be good for, by the only door we use. */
 export function shellContract(name: string, start: () => Promise<Door>): void {
@@ -31,26 +21,26 @@ export function shellContract(name: string, start: () => Promise<Door>): void {
 
     /** A login that is closed when the work is done. */
     async function within<T>(work: (login: SshLogin) => Promise<T>): Promise<T> {
-      const login = await shell.login(door, at.privateKey, DEADLINE_MS, patience())
+      const login = await shell.login(door, at.privateKey, LONG_MS, patience())
       return work(login).finally(() => login.close())
     }
     const say = (login: SshLogin, command: string) => login.run(command, patience()).then(allOf)
 
     test('greets whoever holds the pinned key, and says how long it took', async () => {
-      const ms = await shell.greet(door, DEADLINE_MS, patience())
+      const ms = await shell.greet(door, LONG_MS, patience())
       expect(ms).toBeGreaterThan(0)
-      expect(ms).toBeLessThan(DEADLINE_MS)
+      expect(ms).toBeLessThan(LONG_MS)
     })
 
     test('greets and enters nobody else', async () => {
       const other = { ...door, hostKey: keyPair().public }
       const wrong = { code: 'wrong_host_key' }
-      await expect(shell.greet(other, DEADLINE_MS, patience())).rejects.toMatchObject(wrong)
-      await expect(shell.login(other, at.privateKey, DEADLINE_MS, patience())).rejects.toMatchObject(wrong)
+      await expect(shell.greet(other, LONG_MS, patience())).rejects.toMatchObject(wrong)
+      await expect(shell.login(other, at.privateKey, LONG_MS, patience())).rejects.toMatchObject(wrong)
     })
 
     test('a key that is not let in is refused', async () => {
-      await expect(shell.login(door, keyPair().private, DEADLINE_MS, patience())).rejects.toMatchObject({ name: 'ShellError', code: 'refused' })
+      await expect(shell.login(door, keyPair().private, LONG_MS, patience())).rejects.toMatchObject({ name: 'ShellError', code: 'refused' })
     })
 
     test('runs a command with its input, both outputs and its exit code', async () => {
@@ -146,7 +136,7 @@ export function shellContract(name: string, start: () => Promise<Door>): void {
     })
 
     test('closing the login breaks all it carries', async () => {
-      const login = await shell.login(door, at.privateKey, DEADLINE_MS, patience())
+      const login = await shell.login(door, at.privateKey, LONG_MS, patience())
       const run = await login.run('cat', patience())
       const reading = allOf(run)
       await Promise.all([login.close(), expect(reading).rejects.toMatchObject({ code: 'broken' })])
@@ -162,8 +152,8 @@ export function shellContract(name: string, start: () => Promise<Door>): void {
       const late = AbortSignal.abort(new DOMException('late', 'TimeoutError'))
       const aborted = { name: 'AbortError' }
       const timeout = { name: 'ShellError', code: 'timeout' }
-      await expect(shell.greet(door, DEADLINE_MS, over)).rejects.toMatchObject(aborted)
-      await expect(shell.login(door, at.privateKey, DEADLINE_MS, late)).rejects.toMatchObject(timeout)
+      await expect(shell.greet(door, LONG_MS, over)).rejects.toMatchObject(aborted)
+      await expect(shell.login(door, at.privateKey, LONG_MS, late)).rejects.toMatchObject(timeout)
       await within(async (login) => {
         await expect(login.run('true', over)).rejects.toMatchObject(aborted)
         await expect(login.upload('/tmp/x/y', Buffer.from('x'), late)).rejects.toMatchObject(timeout)
@@ -172,10 +162,3 @@ export function shellContract(name: string, start: () => Promise<Door>): void {
     })
   })
 }
-
-/** The code a call was rejected with. */
-export const codeOf = (call: Promise<unknown>) =>
-  call.then(
-    () => 'no error',
-    (error: ShellError) => error.code ?? String(error),
-  )

@@ -2,9 +2,8 @@ import type { Socket } from 'node:net'
 import ssh2, { type Algorithms } from 'ssh2'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { SshDoor } from '../node-agents/core/ports.ts'
-import { sshShell } from '../node-agents/core/ssh/client.ts'
-import { codeOf } from './shell.contract.ts'
-import { forEver, type Host, rawHost, sshHost, type SshHostOptions } from './support/hosts.ts'
+import { forEver, rawHost, sshHost, type SshHostOptions } from './support/hosts.ts'
+import { codeOf, kept, LONG_MS, patience, shell, SHORT_MS } from './support/shells.ts'
 import { freePorts, keyPair } from './support/ssh.ts'
 import { hasSshd, startSshd } from './support/sshd.ts'
 import { until } from './support/until.ts'
@@ -13,21 +12,9 @@ import { kexInit, type Lists, offerOf, packet, WILLING } from './support/wire-ss
 /** Hosts that are hostile before anybody has logged in. */
 
 const VERSION = 'SSH-2.0-host\r\n'
-const SHORT_MS = 400
-const LONG_MS = 30_000
-const shell = sshShell()
-const patience = () => AbortSignal.timeout(50_000)
 const { hostKey, privateKey } = (({ public: hostKey, private: privateKey }) => ({ hostKey, privateKey }))(keyPair())
 const doorOf = ({ port }: { port: number }): SshDoor => ({ host: '127.0.0.1', port, user: 'root', hostKey })
 
-/** Gone when the test is, which fails if a connection to it was left open. */
-async function kept<T extends Host>(starting: Promise<T>): Promise<T> {
-  const host = await starting
-  onTestFinished(async () => {
-    await until('all connections closed', () => host.open() === 0).finally(() => host.stop())
-  })
-  return host
-}
 const hosting = (options: SshHostOptions = {}) => kept(sshHost(options))
 const raw = (serve: (socket: Socket) => void) => kept(rawHost(serve))
 

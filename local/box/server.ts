@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import ssh2, { type AuthContext, type Connection, type PublicKeyAuthContext } from 'ssh2'
 import { serveSession, type Place } from './session.ts'
 
@@ -47,10 +48,12 @@ function serveClient(client: Connection, keysFile: string, place: Place): void {
  */
 export function boxServer(hostKey: string, keysFile: string, place: Place) {
   const clients = new Set<Connection>()
-  const listener = new Server({ hostKeys: [hostKey], keepaliveInterval: 30_000, keepaliveCountMax: 6 }, (client) => {
+  const ssh = new Server({ hostKeys: [hostKey], keepaliveInterval: 30_000, keepaliveCountMax: 6 }, (client) => {
     clients.add(client)
     client.on('close', () => clients.delete(client))
     serveClient(client, keysFile, place)
   })
+  // As with sshd, a line of a session does not wait for the next.
+  const listener = createServer({ noDelay: true }, (socket) => ssh.injectSocket(socket))
   return { listener, endSessions: () => clients.forEach((client) => client.end()) }
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import ssh2, { type AuthContext, type Connection, type ServerConfig, type Session } from 'ssh2'
+import ssh2, { type AuthContext, type Connection, type ServerChannel, type ServerConfig, type Session, type SFTPWrapper } from 'ssh2'
 import type { SshDoor } from '../../node-agents/core/ports.ts'
 import { keyPair } from './ssh.ts'
 
@@ -69,7 +69,7 @@ export async function sshHost({ config, authenticate, client: met, session }: Ss
     client.on('session', (accept) => session?.(accept(), client))
     met?.(client)
   })
-  const raw = await rawHost((socket) => ssh.injectSocket(socket))
+  const raw = await rawHost((socket) => ssh.injectSocket(socket.setNoDelay(true)))
   const door = { host: '127.0.0.1', port: raw.port, user: 'root', hostKey: host.public }
   return { ...raw, door, privateKey: user.private, hostPrivateKey: host.private, tried }
 }
@@ -95,3 +95,21 @@ export function meddledLine(port: number, meddle: () => Meddler, end = false): P
     near.on('close', () => far.destroy())
   })
 }
+
+/** What the library keeps to itself: with it a server can break the rules it would keep. */
+export type Inner = {
+  _protocol: {
+    channelData(id: number, data: Uint8Array): void
+    channelExtData(id: number, data: Uint8Array, type: number): void
+    exitStatus(id: number, code: number): void
+    channelClose(id: number): void
+    ping(): void
+    openssh_authAgent(id: number, window: number, packet: number): void
+    x11(id: number, window: number, packet: number, info: { originAddr: string; originPort: number }): void
+    _handlers: Record<string, () => void>
+    forwardedTcpip(id: number, window: number, packet: number, info: { boundAddr: string; boundPort: number; remoteAddr: string; remotePort: number }): void
+  }
+  _sock: { writableLength: number; pause(): void; destroyed: boolean; once(event: 'drain', then: () => void): void }
+}
+export const inner = (client: Connection | SFTPWrapper) => client as unknown as Inner
+export const idOf = (channel: ServerChannel | SFTPWrapper) => (channel as unknown as { outgoing: { id: number } }).outgoing.id

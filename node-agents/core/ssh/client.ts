@@ -98,44 +98,50 @@ const placeOf = (door: SshDoor) => words(`${door.host}:${door.port}`)
 const credentials = (key: string | null): Pick<ConnectConfig, 'privateKey' | 'authHandler'> =>
   key === null ? { authHandler: [] } : { privateKey: key, authHandler: ['publickey'] }
 
-/** What the library calls back with. @param ask is given the callback */
-const asked = <T>(ask: (done: (error: Error | undefined, value: T) => void) => void) =>
-  new Promise<T>((resolve, reject) => ask((error, value) => (error ? reject(error) : resolve(value))))
+/** What the library calls back with, made into something at once: what it says next may come before anybody who awaits. */
+const asked = <T, R>(ask: (done: (error: Error | undefined, value: T) => void) => void, made: (value: T) => R) =>
+  new Promise<R>((resolve, reject) => ask((error, value) => (error ? reject(error) : resolve(made(value)))))
 
-/** Waits for a channel to open; one that opens when nobody waits any more is closed. */
-async function open<T extends { end(): unknown }>(opening: Promise<T>, bounds: Bounds, code: ShellCode): Promise<T> {
+/** Waits for something to open; what opens when nobody waits any more is shut. */
+async function open<T>(opening: Promise<T>, shut: (it: T) => void, bounds: Bounds, code: ShellCode): Promise<T> {
   try {
     return await within(opening, bounds)
   } catch (error) {
-    opening.then(
-      (channel) => bounds.lost.aborted || channel.end(),
-      () => undefined,
-    )
+    opening.then(shut, () => undefined)
     if (bounds.lost.aborted) throw bounds.lost.reason
     if (bounds.signal.aborted || error instanceof ShellError) throw error
     throw new ShellError(code, `${bounds.what}: ${words(reason(error))}`, error)
   }
 }
 
-async function start({ client, lost, channels }: Line, command: string, signal: AbortSignal): Promise<SshRun> {
-  const opening = asked<ClientChannel>((done) => void client.exec(command, done))
-  const channel = await open(opening, { what: 'starting a command', ms: OPEN_MS, lost, signal }, 'failed')
-  channels.add(channel)
-  channel.on('close', () => channels.delete(channel))
-  return runOf(channel, lost)
+function start({ client, lost, channels }: Line, command: string, signal: AbortSignal): Promise<SshRun> {
+  const opened = (channel: ClientChannel) => {
+    channels.add(channel)
+    channel.on('close', () => channels.delete(channel))
+    return runOf(channel, lost)
+  }
+  const opening = asked((done) => void client.exec(command, done), opened)
+  return open(opening, (run) => run.close(), { what: 'starting a command', ms: OPEN_MS, lost, signal }, 'failed')
 }
 
 async function upload({ client, lost }: Line, path: string, content: Uint8Array, signal: AbortSignal): Promise<void> {
   const bounds = { what: `uploading ${words(path)}`, ms: UPLOAD_MS, lost, signal }
-  const opening = asked<SFTPWrapper>((done) => void client.sftp(done))
-  const sftp = await open(opening, { ...bounds, what: 'opening SFTP', ms: OPEN_MS }, 'no_sftp')
   const { promise: broken, reject } = Promise.withResolvers<never>()
-  sftp.on('error', (error: Error) => reject(new ShellError('broken', `the host's SFTP makes no sense: ${words(error.message)}`, error)))
-  sftp.on('close', () => reject(new ShellError('broken', 'the host closed SFTP')))
+  broken.catch(() => undefined)
+  const opened = (sftp: SFTPWrapper) => {
+    sftp.on('error', (error: Error) => reject(new ShellError('broken', `the host's SFTP makes no sense: ${words(error.message)}`, error)))
+    sftp.on('close', () => reject(new ShellError('broken', 'the host closed SFTP')))
+    return sftp
+  }
+  const shut = (sftp: SFTPWrapper) => {
+    if (!lost.aborted) sftp.end()
+  }
+  const opening = asked((done) => void client.sftp(done), opened)
+  const sftp = await open(opening, shut, { ...bounds, what: 'opening SFTP', ms: OPEN_MS }, 'no_sftp')
   try {
     await within(Promise.race([broken, put(sftp, path, content)]), bounds)
   } finally {
-    if (!lost.aborted) sftp.end()
+    shut(sftp)
   }
 }
 

@@ -3,8 +3,8 @@ import { ShellError } from '../ports.ts'
 
 /** Bytes of one connection, all of SSH included; a session reads at most 64 MB of output. */
 const MOST_READ = 128 * 1024 * 1024
-/** Bytes of answers that a host has us make and does not take. */
-const MOST_UNSENT = 4 * 1024 * 1024
+/** Bytes that a host does not take: most are answers that it has us make. An upload has a quarter of it on its way. */
+const MOST_UNSENT = 1024 * 1024
 /** Bytes of output that nobody has read: twice what an honest host may send unasked (SSH's window, on each of two streams). */
 const MOST_UNREAD = 8 * 1024 * 1024
 
