@@ -1,6 +1,6 @@
 import { chainByte } from '../../node-agents/core/proof/chain.ts'
 import type { Challenge } from '../../node-agents/core/proof/gpu.ts'
-import { HASH_BYTES, leafHash } from '../../node-agents/core/proof/merkle.ts'
+import { hash, HASH_BYTES, leafHash } from '../../node-agents/core/proof/merkle.ts'
 import { gseed, key, prfEntry, prfRow } from '../../node-agents/core/proof/prf.ts'
 import { cryptoRandom } from '../../node-agents/core/proof/random.ts'
 import { dueOpenings, openRequest } from '../../node-agents/core/proof/request.ts'
@@ -8,7 +8,7 @@ import type { Sample } from '../../node-agents/core/proof/sample.ts'
 import type { Sizes } from '../../node-agents/core/proof/sizes.ts'
 import { freshRow, statesOfStep, sweepByte } from '../../node-agents/core/proof/sweep.ts'
 import type { Transcript } from '../../node-agents/core/proof/transcript.ts'
-import { at, bytesOf, digest, grow, type Matrix, path, rootOf } from '../support/pog.ts'
+import { bytesOf, digest, grow, type Matrix, path, rootOf } from '../support/pog.ts'
 
 /** Rows by their number, in matrices by theirs. */
 type Rows = Map<number, Map<number, Int8Array>>
@@ -26,10 +26,10 @@ export function contrive(challenge: Challenge, nonce: Uint8Array, gpu: number, s
   const sealed = new Map([...states].map(([t, rows]) => [t, seal(rows, sizes, x)]))
   const roots = Buffer.concat(Array.from({ length: sizes.K }, (_, t) => sealed.get(t + 1)?.root ?? noise(HASH_BYTES)))
   const { levels, open } = sealSweep(u, sizes)
-  const swp = Buffer.concat(at(levels, 0).slice(sizes.Q * sizes.lanes, (sizes.Q + 1) * sizes.lanes))
+  const swr = rootOf(levels)
   const request = openRequest(dueOpenings(sample, sizes))
   return {
-    transcript: { tip: roots.subarray(-HASH_BYTES), roots, swp, swr: rootOf(levels) },
+    transcript: { tip: hash(roots), roots, swp: hash(swr), swr },
     openings: [...request.rows.map(([t, i]) => sealed.get(t)?.open(i) ?? noise(0)), ...request.u.map(([q, lane]) => open(q, lane))],
   }
 }

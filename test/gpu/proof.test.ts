@@ -12,7 +12,7 @@ if (!found) console.warn('\n!! NO Python with numpy: the script of the proof of 
 const python = found ?? ''
 
 type Chain = Record<'gpu' | 'n' | 'K' | 'w' | 'f' | 'lanes' | 'r' | 'Q', number> &
-  Record<'seed' | 'nonce' | 'tip' | 'last' | 'swept' | 'swr', string> & { first: number[]; roots: string[]; swp: string[] }
+  Record<'seed' | 'nonce' | 'tip' | 'last' | 'swept' | 'swr', string> & { first: number[]; roots: string[]; clocks: string[] }
 const vectors = JSON.parse(await readFile(new URL('../vectors/pog.json', import.meta.url), 'utf8')) as { seed: string; chains: Chain[] }
 
 let folder: string
@@ -59,10 +59,11 @@ async function opened(proof: Proof, g: number, rows: number[][], u: number[][]):
 /** One whole proof of a GPU, as far as the openings. */
 async function prove(proof: Proof, { gpu: g, seed, nonce, n, K, w, f, lanes, r, Q }: Chain, engine: string) {
   proof.send({ c: 'prep', g, n, K, w, f, engine }, { c: 'go', g, seed }, { c: 'sweep', g, nonce, lanes, r, Q }, { c: 'roots', g })
+  const ready = await proof.next('ready', g)
+  const clocks = [(await proof.next('tip', g)).root, bytes(await proof.next('swp', g)).toString('hex')]
   return {
-    ready: await proof.next('ready', g),
-    tip: (await proof.next('tip', g)).root,
-    swp: bytes(await proof.next('swp', g)),
+    ready,
+    clocks,
     roots: bytes(await proof.next('roots', g)),
     swr: (await proof.next('swr', g)).root ?? '',
   }
@@ -74,10 +75,9 @@ describe.skipIf(!found)('known answers', () => {
     for (const chain of vectors.chains.filter(({ n }) => n <= 1024)) {
       // A larger one takes plain BLAS most of a minute.
       const { gpu, n, K, w, f, lanes, Q } = chain
-      const { tip, roots, swp, swr } = await prove(proof, chain, 'auto')
-      expect({ tip, swr }).toEqual({ tip: chain.tip, swr: chain.swr })
+      const { clocks, roots, swr } = await prove(proof, chain, 'auto')
+      expect({ clocks, swr }).toEqual({ clocks: chain.clocks, swr: chain.swr })
       expect(roots.toString('hex')).toBe(chain.roots.join(''))
-      expect(swp.toString('hex')).toBe(chain.swp.join(''))
 
       const every = n <= 256 ? Array.from({ length: n }, (_, i) => [K, i]) : [[K, n - 1]]
       const all = await opened(
@@ -91,7 +91,7 @@ describe.skipIf(!found)('known answers', () => {
       for (const [k, row] of rows.entries()) {
         const group = n + 4 * w * f
         const leads = climb(row.subarray(group, group + 4 * w), Math.floor((every[k]?.[1] ?? 0) / f), row.subarray(group + 4 * w))
-        expect(leads).toBe(tip)
+        expect(leads).toBe(chain.tip)
       }
       if (every.length === n) expect(sha(...rows.map((row) => row.subarray(0, n))).toString('hex')).toBe(chain.last)
       const us = all.slice(1 + every.length)
@@ -113,8 +113,7 @@ describe.skipIf(!found)('known answers', () => {
   it('are the same when products are made in pieces, as those too large for one are', async () => {
     const proof = start(['serve', '--device', 'cpu'], await changed(['ROWS_AT_ONCE = 4096', 'ROWS_AT_ONCE = 64']))
     for (const chain of vectors.chains.filter(({ gpu, n }) => gpu === 0 && n >= 256)) {
-      const { tip, swr } = await prove(proof, chain, 'auto')
-      expect({ tip, swr }).toEqual({ tip: chain.tip, swr: chain.swr })
+      expect((await prove(proof, chain, 'auto')).clocks).toEqual(chain.clocks)
     }
   })
 
@@ -123,8 +122,8 @@ describe.skipIf(!found)('known answers', () => {
     const proof = start(['serve', '--device', 'cpu'], await changed(off))
     const [chain] = vectors.chains
     if (!chain) throw new Error('no vectors')
-    const { ready, tip } = await prove(proof, chain, 'auto')
-    expect({ engine: ready.engine, tip }).toEqual({ engine: 'f64', tip: chain.tip })
+    const { ready, clocks } = await prove(proof, chain, 'auto')
+    expect({ engine: ready.engine, clocks }).toEqual({ engine: 'f64', clocks: chain.clocks })
     expect(await proof.next('warn')).toEqual({ t: 'warn', g: 0, e: 'f32', m: 'its results are not exact' })
     proof.send({ c: 'prep', n: 64, K: 4, w: 4, f: 4, engine: 'f32' })
     expect(await proof.next('error')).toEqual({ t: 'error', g: 0, m: 'its results are not exact' })
@@ -135,7 +134,7 @@ describe.skipIf(!found)('known answers', () => {
     const sweep = { c: 'sweep', nonce: vectors.seed, lanes: 8, r: 2, Q: 6 }
     proof.send({ c: 'ping', n: '0123456789abcdef' }, { c: 'prep', n: 64, K: 4, w: 4, f: 4, engine: 'auto' }, { c: 'go', seed: vectors.seed })
     const tips = [await proof.next('tip', 0), await proof.next('tip', 1)]
-    expect(tips[0]?.root).toBe(vectors.chains[0]?.tip)
+    expect(tips[0]?.root).toBe(vectors.chains[0]?.clocks[0])
     expect(tips[1]?.root).not.toBe(tips[0]?.root)
     expect(await proof.next('pong')).toEqual({ t: 'pong', n: '0123456789abcdef' })
     proof.send({ ...sweep, g: 1 }, { c: 'roots', g: 1 })
@@ -215,7 +214,7 @@ describe.skipIf(!found)('by hand', () => {
         n: 64,
         K: 4,
         chain_tops: [some, some, some],
-        roots_ms_per_state: some,
+        tree_ms: some,
         sweep_gbs: { 'lanes=8 r=4 tall': some, 'lanes=8 r=4 wide': some },
         gemm_tops: { i8: some },
       },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { byte1, dot } from '../../node-agents/core/proof/chain.ts'
 import type { Challenge } from '../../node-agents/core/proof/gpu.ts'
-import { leafHash, nodeHash } from '../../node-agents/core/proof/merkle.ts'
+import { hash, leafHash, nodeHash } from '../../node-agents/core/proof/merkle.ts'
 import { gseed, key, prfRow, type Tag, word } from '../../node-agents/core/proof/prf.ts'
 import type { Random } from '../../node-agents/core/proof/random.ts'
 import type { OpenRequest } from '../../node-agents/core/proof/request.ts'
@@ -18,8 +18,8 @@ type Chain = Sizes & {
   tip: string
   last: string
   swept: string
-  swp: string[]
   swr: string
+  clocks: [string, string]
 }
 type Vectors = {
   seed: string
@@ -58,7 +58,9 @@ export class SlowGpu {
   readonly sizes: Sizes
   /** S_0 … S_K. */
   readonly states: Matrix[]
-  /** Root of S_K. */
+  /** Roots of S_1 … S_K, one after another. */
+  readonly roots: Buffer
+  /** The hash of those. */
   readonly tip: Buffer
   readonly #gpu: number
   readonly #cheat: Cheat
@@ -74,7 +76,8 @@ export class SlowGpu {
     const own = gseed(seed, this.#gpu)
     this.#digests = matrix('X', seed, sizes.w, sizes.n)
     this.states = chain(matrix('W', own, sizes.n, sizes.n), matrix('S', own, sizes.n, sizes.n), sizes, cheat)
-    this.tip = this.#root(sizes.K)
+    this.roots = Buffer.concat(Array.from({ length: sizes.K }, (_, t) => rootOf(this.#tree(t + 1).levels)))
+    this.tip = hash(this.roots)
   }
 
   /** Carries U through the states; may be done again, with another nonce. */
@@ -92,13 +95,9 @@ export class SlowGpu {
   }
 
   get transcript(): Transcript {
-    const { u, tree } = this.#sweptOnce()
-    return {
-      tip: this.tip,
-      roots: Buffer.concat(Array.from({ length: this.sizes.K }, (_, t) => this.#root(t + 1))),
-      swp: Buffer.concat(at(u, this.sizes.Q).map((row) => leafHash(bytesOf(row)))),
-      swr: rootOf(tree.levels),
-    }
+    const { tree } = this.#sweptOnce()
+    const swr = rootOf(tree.levels)
+    return { tip: this.tip, roots: this.roots, swp: hash(swr), swr }
   }
 
   /** All openings, in the order of the request. */
@@ -127,10 +126,6 @@ export class SlowGpu {
     const made = { groups, ...tree(groups.map((group) => digest(new Int8Array(group), this.#digests))) }
     this.#trees.set(t, made)
     return made
-  }
-
-  #root(t: number): Buffer {
-    return rootOf(this.#tree(t).levels)
   }
 
   #sweptOnce(): { u: Matrix[]; tree: Tree } {

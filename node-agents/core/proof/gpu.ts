@@ -1,14 +1,13 @@
 import { chainByte } from './chain.ts'
 import { Malformed } from './fault.ts'
 import type { Freivalds } from './freivalds.ts'
-import { leafHash } from './merkle.ts'
 import { brokenRow, isLane, parseLaneOpening, parseRowOpening, unsigned } from './opening.ts'
 import { gseed, key, prfEntry, prfRow } from './prf.ts'
 import { type Due, dueOpenings, type LaneDue, type OpenRequest, openRequest, type RowDue } from './request.ts'
 import type { Sample, SweepCheck } from './sample.ts'
 import type { Sizes } from './sizes.ts'
 import { freshRow, sweepByte } from './sweep.ts'
-import { checkTranscript, isTipOfRoots, lastLane, rootOf, type Transcript } from './transcript.ts'
+import { checkTranscript, rootOf, type Transcript, unkept } from './transcript.ts'
 import type { Check, GpuVerdict, Place } from './verdict.ts'
 
 /** What a validator sends to all GPUs of one machine. Each gets a nonce of its own besides, for its sweep. */
@@ -49,7 +48,8 @@ export class GpuCheck {
     this.#due = dueOpenings(sample, challenge.sizes)
     this.#scratch = new Int8Array(challenge.sizes.n)
     this.request = openRequest(this.#due)
-    if (!isTipOfRoots(transcript, challenge.sizes)) this.#mismatch({ check: 'tip', at: { state: challenge.sizes.K } })
+    const broken = unkept(transcript)
+    if (broken) this.#mismatch({ check: broken, at: broken === 'tip' ? { state: challenge.sizes.K } : { step: challenge.sizes.Q, lane: 0 } })
   }
 
   /** The k-th opening, from 0 on in the order of the request. */
@@ -116,9 +116,7 @@ export class GpuCheck {
       this.#terms.delete(check)
       return null
     }
-    if (opening.row[check.i] !== this.#awaited) return { check: 'sweep', at: { step, lane, column: check.i } }
-    const isLast = step === sizes.Q
-    return isLast && !leafHash(unsigned(opening.row)).equals(lastLane(this.#transcript, lane)) ? { check: 'swept', at: { step, lane } } : null
+    return opening.row[check.i] === this.#awaited ? null : { check: 'sweep', at: { step, lane, column: check.i } }
   }
 
   #keep(check: SweepCheck, row: Int8Array): void {

@@ -1,10 +1,10 @@
 /**
  * Which check did not hold:
- * - `tip`: the hash that stopped the clock is not the last root;
+ * - `tip`, `swept`: the hash that stopped the clock of the chain or of the sweep is not that of the commitment;
  * - `row`, `group`, `path`: an opened row is not the one that was committed (opening.ts);
  * - `chain`: an entry does not follow from the state before;
  * - `lane`: an opened row of U is not the one that was committed; `start`: it is, but does not come of the nonce;
- * - `sweep`: an entry of U does not follow from the step before; `swept`: a last row of U is not the one that stopped the clock.
+ * - `sweep`: an entry of U does not follow from the step before.
  */
 export type Check = 'tip' | 'row' | 'group' | 'path' | 'chain' | 'lane' | 'start' | 'sweep' | 'swept'
 
@@ -56,7 +56,8 @@ const where = (at: Place): string =>
   (at.column === undefined ? '' : `, column ${at.column},`)
 
 const PLACES: Record<Check, (at: Place) => string> = {
-  tip: () => 'the hash that stopped the clock is not the root of the last state',
+  tip: () => 'the hash that stopped the clock of the chain is not that of its roots',
+  swept: () => 'the hash that stopped the clock of the sweep is not that of its root',
   row: (at) => `${where(at)} is not the row of its digest`,
   group: (at) => `the digests around ${where(at)} are not those of their leaf`,
   path: (at) => `${where(at)} is not under the root that was committed`,
@@ -64,5 +65,4 @@ const PLACES: Record<Check, (at: Place) => string> = {
   lane: (at) => `${where(at)} is not under the root that was committed`,
   start: (at) => `${where(at)} does not come of the nonce`,
   sweep: (at) => `${where(at)} does not follow from the step before`,
-  swept: (at) => `${where(at)} is not the row that stopped the clock`,
 }

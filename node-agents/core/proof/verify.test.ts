@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { at, bytesOf, type Cheat, fixedRandom, rolled, SlowGpu } from '../../../test/support/pog.ts'
+import { at, type Cheat, fixedRandom, rolled, SlowGpu } from '../../../test/support/pog.ts'
 import type { Challenge } from './gpu.ts'
-import { leafHash } from './merkle.ts'
+import { hash } from './merkle.ts'
 import type { OpenRequest } from './request.ts'
 import type { Sizes } from './sizes.ts'
 import type { Transcript } from './transcript.ts'
@@ -111,26 +111,28 @@ describe('dishonest', () => {
     expect(verdict.text).toMatch(/^GPU 1: row \d+ of state 12, column \d+, does not follow from the state before$/)
   })
 
-  it('a tip that is not the last root', () => {
+  it.each([
+    ['tip', 'tip', { state: 12 }, 'the hash that stopped the clock of the chain is not that of its roots'],
+    ['roots', 'tip', { state: 12 }, 'the hash that stopped the clock of the chain is not that of its roots'],
+    ['swp', 'swept', { step: 24, lane: 0 }, 'the hash that stopped the clock of the sweep is not that of its root'],
+    ['swr', 'swept', { step: 24, lane: 0 }, 'the hash that stopped the clock of the sweep is not that of its root'],
+  ] as const)('any bit of %s that is not as it was when the clock stopped', (part, check, where, text) => {
     const of = challenge()
-    const gpu = swept(of)
-    const verdict = verdictOn(of, [{ transcript: { ...gpu.transcript, tip: Buffer.alloc(32) }, open: (request) => gpu.open(request) }])
-    expect(verdict.gpus).toEqual([{ gpu: 0, result: 'mismatch', mismatch: { gpu: 0, check: 'tip', at: { state: 12 } } }])
+    const { transcript } = swept(of)
+    for (let bit = 0; bit < 8 * transcript[part].length; bit++) {
+      const touched = Buffer.from(transcript[part])
+      touched.writeUInt8(touched.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
+      const verifier = new Verifier(of, 1, fixedRandom(bit))
+      expect(verifier.commit(0, NONCE, { ...transcript, [part]: touched })).toBeNull()
+      expect(verifier.verdict()).toMatchObject({ gpus: [{ result: 'mismatch', mismatch: { gpu: 0, check, at: where } }], text: `GPU 0: ${text}` })
+    }
   })
 
-  it('rows that stopped the clock of the sweep and are not its last', () => {
+  it('a root of another sweep, even one that stopped the clock', () => {
     const of = challenge()
     const gpu = swept(of)
-    const swp = Buffer.concat(at(gpu.u, 23).map((row) => leafHash(bytesOf(row))))
-    const verdict = verdictOn(of, [{ transcript: { ...gpu.transcript, swp }, open: (request) => gpu.open(request) }])
-    expect(verdict.gpus[0]).toMatchObject({ mismatch: { check: 'swept', at: { step: 24 } } })
-    expect(verdict.text).toMatch(/^GPU 0: lane \d of step 24 is not the row that stopped the clock$/)
-  })
-
-  it('a root of another sweep', () => {
-    const of = challenge()
-    const gpu = swept(of)
-    const verdict = verdictOn(of, [{ transcript: { ...gpu.transcript, swr: Buffer.alloc(32) }, open: (request) => gpu.open(request) }])
+    const swr = Buffer.alloc(32)
+    const verdict = verdictOn(of, [{ transcript: { ...gpu.transcript, swp: hash(swr), swr }, open: (request) => gpu.open(request) }])
     expect(verdict.gpus[0]).toMatchObject({ mismatch: { check: 'lane' } })
   })
 })
