@@ -18,7 +18,7 @@ import { makeSigner } from '../../node-agents/core/signer.ts'
 import { pipeOf, pipeTo } from '../support/pipe.ts'
 import { rolled } from '../support/pog.ts'
 import { Proof, pythonWithNumpy } from '../support/proof.ts'
-import { FakeProver, type Said, type Told, type Twist } from '../support/prover.ts'
+import { type Deed, FakeProver, type Said, type Told, type Twist } from '../support/prover.ts'
 
 /** What a session leaves behind says again, offline, what the session said. */
 
@@ -74,11 +74,16 @@ describe('an honest session', () => {
   })
 })
 
-const on = (t: string, change: (said: Said) => (Said | 'end' | 'tear')[]): Twist => ({
+const on = (t: string, change: (said: Said) => Deed[]): Twist => ({
   instead: (answer) => answer.flatMap((said) => (said.t === t ? change(said) : [said])),
 })
-const when = (c: string, instead: (answer: Said[]) => (Said | 'end' | 'tear')[]): Twist => ({
+const when = (c: string, instead: (answer: Said[]) => Deed[]): Twist => ({
   instead: (answer, told: Told | null) => (told?.c === c ? instead(answer) : answer),
+})
+/** In one piece, so that both are there at one moment. */
+const withTip = on('tip', (said) => {
+  const swp = { t: 'swp', g: said.g, d: Buffer.alloc(32).toString('base64') }
+  return [Buffer.from([said, swp].map((line) => `${JSON.stringify(line)}\n`).join(''))]
 })
 const flipped = (said: Said): Said[] => [{ ...said, d: String(said['d']).replace(/^./, (c) => (c === 'A' ? 'B' : 'A')) }]
 
@@ -95,6 +100,7 @@ describe('a session that proves nothing', () => {
     ['an opening less', when('open', (answer) => answer.toSpliced(3, 1)), 'incomplete'],
     ['an opening more', when('open', (answer) => answer.flatMap((said, i) => (i === 3 ? [said, said] : [said]))), 'incomplete'],
     ['roots before they are asked for', when('sweep', (answer) => [...answer, { t: 'roots', g: 0, d: '' }]), 'incomplete'],
+    ['a sweep that comes with the tip, before it is asked for', withTip, 'incomplete'],
     ['a tip twice', on('tip', (said) => [said, said]), 'incomplete'],
     ['a GPU that is not there', on('done', (said) => [{ ...said, g: 7 }]), 'incomplete'],
     ['roots that are too few', on('roots', (said) => [{ ...said, d: 'AAAA' }]), 'incomplete'],

@@ -145,16 +145,16 @@ export class GpuTalk {
   #tipped({ root }: Of<'tip'>, atMs: number): Command {
     this.#go('tip', 'chain', 'sweep')
     this.#tip = root
-    this.#chainMs = atMs - this.#sinceMs
+    this.#chainMs = this.#took('tip', atMs)
     this.#nonce = this.#random.bytes(32)
     return { c: 'sweep', gpu: this.gpu, nonce: this.#nonce, sizes: this.#sizes }
   }
 
   #swept({ d }: Of<'swp'>, atMs: number): null {
     this.#go('swp', 'sweep', 'swept')
-    checkLength(d, this.#sizes.lanes * HASH_BYTES, 'swp')
+    checkLength(d, HASH_BYTES, 'swp')
     this.#swp = d
-    this.#sweepMs = atMs - this.#sinceMs
+    this.#sweepMs = this.#took('swp', atMs)
     return null
   }
 
@@ -169,6 +169,12 @@ export class GpuTalk {
     this.#go('swr', 'root', 'committed')
     this.#swr = root
     return null
+  }
+
+  /** What came in one piece with the line before it was there before we asked. */
+  #took(said: string, atMs: number): number {
+    if (atMs <= this.#sinceMs) throw new Malformed(`"${said}" came before it was asked for`)
+    return atMs - this.#sinceMs
   }
 
   #go(said: string, from: Step, to: Step): null {
