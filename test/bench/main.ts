@@ -2,6 +2,7 @@ import { bench as chain } from './chain.ts'
 import { bench as claim } from './claim.ts'
 import { bench as proof } from './proof.ts'
 import { bench as recover } from './recover.ts'
+import { bench as session } from './session.ts'
 import { bench as ssh } from './ssh.ts'
 import { bench as sweep } from './sweep.ts'
 import { bench as sync } from './sync.ts'
@@ -10,7 +11,7 @@ import { bench as validator } from './validator.ts'
 import { bench as verify } from './verify.ts'
 import { bench as wake } from './wake.ts'
 
-const BENCHES = { verify, timelock, proof, claim, sync, sweep, wake, recover, ssh, chain, validator }
+const BENCHES = { verify, timelock, proof, session, claim, sync, sweep, wake, recover, ssh, chain, validator }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !(name in BENCHES))

@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { startHost } from '../support/hostile.ts'
 import { at, matrix } from '../support/pog.ts'
 import type { Deed, Prover, Told } from '../support/prover.ts'
 import { contrive } from './proof.machine.ts'
 import { drawn, SEED, TASK } from './session.draws.ts'
 
-// A host of 8 GPUs behind real SSH, which has all its answers ready. Prints where it is in one line; ends when its input does.
+// A host of 8 GPUs behind real SSH, which has all its answers ready. Prints where it is in one line; runs until it is ended.
 
 const { sizes, gpus } = TASK
 const { nonces, samples } = drawn()
@@ -51,7 +50,5 @@ function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64')
 }
 
-const { door, privateKey, stop } = await startHost(() => prover)
+const { door, privateKey } = await startHost(() => prover)
 console.log(JSON.stringify({ door, privateKey }))
-await once(process.stdin.resume(), 'end')
-await stop()

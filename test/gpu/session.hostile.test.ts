@@ -115,9 +115,9 @@ describe('a host that falls silent', () => {
     const { promise: silent, resolve } = Promise.withResolvers<void>()
     prover = new FakeProver(1, sizes, {
       instead: (answer, told) => {
-        if ((told?.c ?? null) !== command) return answer
-        resolve()
-        return []
+        if ((told?.c ?? null) === command) resolve()
+        else if (told?.c === 'go' || told?.c === 'sweep') clock.pass(1)
+        return (told?.c ?? null) === command ? [] : answer
       },
     })
     let over = false
@@ -133,10 +133,15 @@ describe('a host that falls silent', () => {
 
   it('with one of its GPUs is told which', async () => {
     const clock = new StillClock()
-    prover = new FakeProver(3, sizes, { instead: (answer, told) => (told?.c === 'sweep' && told.g === 1 ? [] : answer) })
+    prover = new FakeProver(3, sizes, {
+      instead: (answer, told) => {
+        clock.pass(1)
+        return told?.c === 'sweep' && told.g === 1 ? [] : answer
+      },
+    })
     let swept = 0
     const heard = ({ line }: Heard) => {
-      if (line.includes('"swp"') && ++swept === 2) setImmediate(() => clock.pass(timed + 1))
+      if (line.includes('"swp"') && ++swept === 2) setImmediate(() => clock.pass(timed + 10))
     }
     const result = await session({ ...TASK, gpus: 3 }, { heard }, clock)
     expect(ended(result)).toEqual({ ended: 'timeout', phase: 'sweep', text: expect.stringMatching(/^sweep: GPU 1 was not done after 24\.5 s$/) })

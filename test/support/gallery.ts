@@ -56,16 +56,16 @@ export const FORGERS: Picture[] = [
   { name: 'zeros for states', twist: { cheat: { round: (_, before) => zeros(before) } }, ...mismatch, says: /does not follow from the state before/ },
   { name: 'a sweep that stops half-way', twist: { cheat: { step: (q, before, right) => (q < 6 ? right() : before) } }, ...mismatch, says: /step/ },
   {
-    name: 'a tip of nothing',
+    name: 'a chain that was not made yet',
     twist: changing('tip', (said) => ({ ...said, root: 'ab'.repeat(32) })),
     ...mismatch,
-    says: /the hash that stopped the clock is not the root/,
+    says: /the hash that stopped the clock of the chain is not that of its roots/,
   },
   {
-    name: 'a last sweep row of nothing',
-    twist: changing('swp', (said) => ({ ...said, d: Buffer.alloc(8 * 32).toString('base64') })),
+    name: 'a sweep that was not made yet',
+    twist: changing('swp', (said) => ({ ...said, d: Buffer.alloc(32).toString('base64') })),
     ...mismatch,
-    says: /is not the row that stopped the clock/,
+    says: /the hash that stopped the clock of the sweep is not that of its root/,
   },
 ]
 
@@ -131,11 +131,11 @@ export const BABBLERS: Picture[] = [
     says: /roots of 224 bytes instead of 256/,
   },
   {
-    name: 'fewer lanes than asked for',
-    twist: changing('swp', (said) => ({ ...said, d: b64(32) })),
+    name: 'half a hash for a sweep',
+    twist: changing('swp', (said) => ({ ...said, d: b64(16) })),
     ends: 'malformed',
     phase: 'sweep',
-    says: /swp of 32 bytes instead of 256/,
+    says: /swp of 16 bytes instead of 32/,
   },
   { name: 'half of K', twist: {}, sizes: { K: 4 }, ends: 'malformed', phase: 'roots', says: /roots of 128 bytes instead of 256/ },
   { name: 'half of n', twist: {}, sizes: { n: 32, w: 2 }, ends: 'malformed', phase: 'open', says: /bytes instead of/ },

@@ -27,7 +27,11 @@ async function perform(deed: Deed, output: Writable, tear: () => void): Promise<
 const isFlood = (deed: Said | Flood): deed is Flood => 'forever' in deed
 
 async function put(output: Writable, bytes: Uint8Array): Promise<void> {
-  if (output.writable && !output.write(bytes)) await Promise.race([once(output, 'drain'), once(output, 'close')]).catch(() => undefined)
+  if (!output.writable || output.write(bytes)) return
+  const heard = new AbortController()
+  const { signal } = heard
+  await Promise.race([once(output, 'drain', { signal }), once(output, 'close', { signal })])
+  heard.abort()
 }
 
 /** A prover in this process, at the other end of a pipe. */

@@ -2,6 +2,9 @@ import type { Duplex, Readable } from 'node:stream'
 import { ShellError, type SshRun } from '../ports.ts'
 import { tail } from '../tail.ts'
 
+/** Bytes that are handed on at a time. */
+const PIECE = 64 * 1024
+
 /** As much of the library's channel as a command needs. Its `exit` and `close` are where SSH says so. */
 export type CommandChannel = Duplex & { readonly stderr: Readable; close(): void }
 
@@ -51,7 +54,8 @@ async function send({ channel, over }: Half, lost: AbortSignal, text: string): P
 /** What had come before the connection was lost is still given. */
 async function* read({ channel, over }: Half): AsyncGenerator<Uint8Array> {
   for (;;) {
-    const bytes: unknown = channel.read()
+    // All at once would be copied into one piece, up to the whole window.
+    const bytes: unknown = channel.read(Math.min(channel.readableLength, PIECE) || undefined)
     if (bytes instanceof Uint8Array) yield bytes
     else if (over.aborted) throw over.reason
     else if (channel.readableEnded) return

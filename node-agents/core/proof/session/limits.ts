@@ -18,7 +18,7 @@ export const PREP_MS = 120_000
 /** The whole session: by then the edge has ended the proof. What is proved without an edge takes no longer. */
 export const SESSION_MS = PROOF_MAX_MS
 
-/** The protocol numbers them below this. */
+/** They are numbered below this. */
 const MAX_GPUS = 64
 /** Part of a measured time that may be taken off for the way there and back. */
 const CREDIT = 0.03
@@ -37,19 +37,24 @@ export function credited(ms: number, rttMs: number): number {
   return ms - Math.min(rttMs, CREDIT * ms)
 }
 
+/** Bytes a millisecond of the slowest line that is waited for: 4 Mbit/s. */
+const SLOWEST = 500
+/** The script answers from what it has by then. */
+const ROOTS_MS = 10_000
+const OPEN_MS = 20_000
+
 /** Milliseconds for the tree over one state in Python, where GPUs share processors: 2.7 ms measured for 2048 leaves, twice that here. */
 const treeMs = ({ n, f }: Sizes): number => 0.0026 * (n / f)
 
-/** All roots of all GPUs, and all rows of U hashed at 500 MB/s, one GPU after another if they have one processor between them; 10 s besides. */
+/** All roots of all GPUs: they were made while the clocks ran, and are only sent. */
 export function rootsLimitMs(sizes: Sizes, gpus: number): number {
-  const { n, K, lanes, Q } = sizes
-  return 10_000 + gpus * (K * treeMs(sizes) + ((Q + 1) * lanes * n) / 500_000)
+  return ROOTS_MS + rootBytes(sizes, gpus) / SLOWEST
 }
 
-/** All openings, over a line of 4 Mbit/s, and a tree for each of them; 20 s besides. */
+/** All openings of all GPUs, and a tree for each of them. */
 export function openLimitMs(sizes: Sizes, gpus: number): number {
   const { rows } = openings(sizes, gpus)
-  return 20_000 + openingBytes(sizes, gpus) / 500 + gpus * rows * treeMs(sizes)
+  return OPEN_MS + openingBytes(sizes, gpus) / SLOWEST + gpus * rows * treeMs(sizes)
 }
 
 /**
@@ -80,8 +85,12 @@ function openings({ r }: Sizes, gpus: number): { rows: number; lanes: number } {
   return { rows: 2 * chain + r * sweep, lanes: 2 * sweep }
 }
 
+function rootBytes({ K }: Sizes, gpus: number): number {
+  return gpus * base64Length(HASH_BYTES * (K + 2))
+}
+
 function honestBytes(sizes: Sizes, gpus: number): number {
-  return openingBytes(sizes, gpus) + gpus * base64Length(HASH_BYTES * (sizes.K + sizes.lanes))
+  return openingBytes(sizes, gpus) + rootBytes(sizes, gpus)
 }
 
 function openingBytes(sizes: Sizes, gpus: number): number {
