@@ -1,6 +1,10 @@
-import type { Catalog } from '../../catalog.ts'
+import { type Card, cardNamed, type Catalog } from '../../catalog.ts'
+import { Mistake } from '../../mistake.ts'
 import { identify } from '../identify/identify.ts'
 import { measure } from '../identify/measure.ts'
+import { sizesFor } from '../identify/task.ts'
+import type { Claim } from '../identify/types.ts'
+import type { Sizes } from '../sizes.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Stamps } from './replay.ts'
 import type { End, Finding, Header, Judged, Report } from './types.ts'
@@ -12,9 +16,10 @@ const ROUNDING_MS = 0.01
 /** The clock of a part may start before its line is noted, when this machine is busy. */
 const BUSY_MS = 5000
 
-/** The arithmetic as it came out again. */
-export function arithmetic({ result, text }: Verdict): Report['arithmetic'] {
-  if (result === 'passed' || result === 'mismatch') return { result, text }
+/** The arithmetic as it came out again. @param by who chose what to look at; null: nobody knows */
+export function arithmetic({ result, text }: Verdict, by: string | null): Report['arithmetic'] {
+  if (result === 'passed') return { result, text: `${text}, wherever ${by ?? 'whoever made this file'} chose to look` }
+  if (result === 'mismatch') return { result, text }
   return { result: 'incomplete', text: `not all of it is there, so nothing is proved: ${text}` }
 }
 
@@ -77,7 +82,26 @@ function identityFault({ identity, times, claim, catalog: dated }: End, { sizes,
     return 'what is said to be measured is not what its times give'
   // Of another catalogue it cannot be said what followed.
   if (dated !== catalog.dated) return null
+  if (!isAskedAs(sizes, claim, catalog)) return 'it was asked in other sizes than such a claim is, which may be easier'
   const again = identify(measured, claim, catalog)
   if (again.result === identity.result && again.model === identity.model) return null
   return `it says ${identity.result} ${identity.model ?? ''}, and the catalogue of ${catalog.dated} says ${again.result}: ${again.text}`
+}
+
+/** Whether a real card was asked for all that its name says: in smaller sizes it could answer without the work. */
+function isAskedAs(sizes: Sizes, claim: Claim, catalog: Catalog): boolean {
+  const card = cardNamed(catalog, claim.model)
+  if (!card || claim.simulated) return true
+  const wanted = sizesOf(card, claim)
+  return wanted !== null && (Object.keys(wanted) as (keyof Sizes)[]).every((name) => wanted[name] === sizes[name])
+}
+
+/** Null: so many cannot be proved in one session. */
+function sizesOf(card: Card, claim: Claim): Sizes | null {
+  try {
+    return sizesFor(card, claim).sizes
+  } catch (error) {
+    if (error instanceof Mistake) return null
+    throw error
+  }
 }

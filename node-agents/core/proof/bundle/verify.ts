@@ -73,7 +73,7 @@ class Reading {
     }
     const again = replay.verdict()
     const found = {
-      arithmetic: arithmetic(again),
+      arithmetic: arithmetic(again, by),
       freshness: freshness(header, beacon),
       timing: timing(end, replay.stamps(), by),
       verdict: conclusion(end, again, header, catalog),
