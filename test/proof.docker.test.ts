@@ -9,7 +9,7 @@ afterEach(() => world?.close())
 
 describe.skipIf(!engine)('a proof in a container', { timeout: 180_000 }, () => {
   it('runs over SSH with the Python of the image, leaves evidence, and takes the container along', async () => {
-    world = await ProofWorld.make(['honest'], { driver: engine ?? 'box' })
+    world = await ProofWorld.make(['honest'], engine ?? 'box')
     world.startValidator()
     await world.walk('it is proved', async () => (await world.explained(0))?.proofs[0]?.result === 'valid')
     expect((await world.explained(0))?.proofs[0]).toMatchObject({ simulated: true, gpus: Array<string>(CARDS).fill('NVIDIA H200') })

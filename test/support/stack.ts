@@ -31,8 +31,6 @@ export type StackOptions = {
   config?: Partial<MinerConfig> | ((n: number) => Partial<MinerConfig>)
   /** Stands between the nth miner's agent and its engine. */
   between?: (driver: Driver, n: number) => Driver
-  /** Changes the built Worker. */
-  rewrite?: (script: string) => string
 }
 
 export type StackMiner = {
@@ -69,12 +67,12 @@ const BOX_IMAGE = 'compute-workspace:box'
 const PORTS = 100
 
 /** A whole market in this process: database, edge in workerd, admitted miners that clients can see. */
-export async function startStack({ miners = 1, driver = 'box', edgeVars = {}, config = {}, between = same, rewrite }: StackOptions = {}): Promise<TestStack> {
+export async function startStack({ miners = 1, driver = 'box', edgeVars = {}, config = {}, between = same }: StackOptions = {}): Promise<TestStack> {
   const folder = await mkdtemp(join(tmpdir(), 'compute-stack-'))
   const image = driver === 'box' ? BOX_IMAGE : driver.image
   const database = await startDatabase({ file: join(folder, 'database.sqlite') })
   await migrate(database.url)
-  const edge = await startTestEdge(database.url, { vars: { DEFAULT_IMAGE: image, ...edgeVars }, ...(rewrite && { rewrite }) })
+  const edge = await startTestEdge(database.url, { vars: { DEFAULT_IMAGE: image, ...edgeVars } })
   const watcher = await edge.key('stack')
   const shared = { edge, watcher, driver, image }
   const made = await Promise.all(
