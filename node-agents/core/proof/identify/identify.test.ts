@@ -115,11 +115,11 @@ describe('more than was claimed', () => {
   const factor = fc.double({ min: 0.01, max: 4, noNaN: true })
   const more = fc.double({ min: 1, max: 9, noNaN: true })
   const card = fc.constantFrom(...catalog.cards)
-  const any = fc.record({ claim: card, real: card, tops: factor, gbs: factor })
+  const shown = fc.record({ claim: card, real: card, tops: factor, gbs: factor })
   const worth = (model: string | null) => (model === null ? -1 : named(model).score)
   it('never makes it worth less: speed, memory', () => {
     fc.assert(
-      fc.property(any, fc.record({ tops: more, gbs: more, vram_gb: more }), (a, by) => {
+      fc.property(shown, fc.record({ tops: more, gbs: more, vram_gb: more }), (a, by) => {
         const measured = reached(a.real, a.tops, a.gbs)
         const faster = { tops: measured.tops * by.tops, gbs: measured.gbs * by.gbs, vram_gb: measured.vram_gb * by.vram_gb }
         const [less, better] = [measured, faster].map((m) => identify(m, claimed(a.claim), catalog))
@@ -131,7 +131,7 @@ describe('more than was claimed', () => {
   })
   it('never makes it worth more than the claim', () => {
     fc.assert(
-      fc.property(any, (a) => {
+      fc.property(shown, (a) => {
         const { result, model, confidence } = identify(reached(a.real, a.tops, a.gbs), claimed(a.claim), catalog)
         expect(worth(model)).toBeLessThanOrEqual(a.claim.score)
         expect(result === 'proven').toBe(model === a.claim.name)

@@ -46,10 +46,10 @@ describe('sizes of a proof', () => {
     expect(() => checkTask(task)).not.toThrow()
   })
 
-  const any = fc.record({ card: fc.constantFrom(...catalog.cards), count: fc.integer({ min: 1, max: 64 }), vramMb: fc.integer({ min: 0, max: 400_000 }) })
+  const asked = fc.record({ card: fc.constantFrom(...catalog.cards), count: fc.integer({ min: 1, max: 64 }), vramMb: fc.integer({ min: 0, max: 400_000 }) })
   it('can be proved and checked, whatever is claimed, or are refused with the reason', () => {
     fc.assert(
-      fc.property(any, ({ card, count, vramMb }) => {
+      fc.property(asked, ({ card, count, vramMb }) => {
         try {
           const task = sizesFor(card, claim({ count, vramMb }))
           checkTask(task)
