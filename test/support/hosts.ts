@@ -74,21 +74,20 @@ export async function sshHost({ config, authenticate, client: met, session }: Ss
   return { ...raw, door, privateKey: user.private, hostPrivateKey: host.private, tried }
 }
 
-/** What stands between a client and a server may do to what the server says. Returns what is passed on; null: the line is cut. */
-export type Meddler = (bytes: Buffer, sent: number) => Buffer | null
+/** What stands between a client and a server may do to what the server says, of which it has heard so many bytes before: what is passed on, and whether that was all. */
+export type Meddler = (bytes: Buffer, before: number) => { pass: Buffer; cut?: boolean }
 
 /** A line to a port of this machine that is not honest. `end`: a cut line ends as a host's own goodbye does. */
-export function meddledLine(port: number, meddle: () => Meddler, end = false): Promise<Host> {
+export function meddledLine(port: number, meddle: Meddler, end = false): Promise<Host> {
   return rawHost((near) => {
     const far = connect(port, '127.0.0.1')
-    const change = meddle()
     let sent = 0
     far.on('data', (bytes) => {
-      const passed = change(bytes, sent)
+      const { pass, cut } = meddle(bytes, sent)
       sent += bytes.length
-      if (passed) near.write(passed)
-      else if (end) near.end()
-      else near.destroy()
+      if (!cut) near.write(pass)
+      else if (end) near.end(pass)
+      else near.write(pass, () => near.destroy())
     })
     near.pipe(far)
     far.on('error', () => near.destroy()).on('close', () => near.end())
