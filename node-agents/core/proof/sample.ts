@@ -7,7 +7,7 @@ export type ChainCheck = { t: number; a: number; i: number }
 export type SweepCheck = { q: number; lane: number; i: number }
 export type Sample = { chain: ChainCheck[]; sweep: SweepCheck[] }
 
-/** Checks of the last round and of the last step that each GPU gets: what they end in are the two lines that stopped the clock. */
+/** Checks of the last round and of the last step that each GPU gets: who stops early has made neither. */
 const LAST = { chain: 4, sweep: 2 }
 
 /**
@@ -24,8 +24,8 @@ export function checksPerGpu(gpus: number): { chain: number; sweep: number } {
 /**
  * What to check of one GPU, drawn only once everything it depends on is committed. Rounds and steps are stratified: the free ones lie in
  * as many equal parts, so that leaving out any stretch of them is seen more often than with free draws. Then come those of the last
- * round, all of other rows and columns, and those of the last step, all of other lanes: so a line that stops the clock with anything
- * but the right end of all the work before it passes with 256^-4 and 256^-2.
+ * round, all of other rows and columns, and those of the last step, all of other lanes: an end that was made up passes with 256^-4 and
+ * 256^-2. That it was there in time, with all before it, is the business of the lines that stop the clocks (transcript.ts).
  * @param count at least one more than LAST
  * @returns both lists ascending, so that a prover rebuilds few trees
  */

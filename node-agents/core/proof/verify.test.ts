@@ -27,7 +27,7 @@ function verdictOn(of: Challenge, gpus: { transcript: Transcript; open: (request
 }
 
 describe('honest', () => {
-  it('is never refused, whatever the sizes', () => {
+  it('is never refused, whatever the sizes', { timeout: 180_000 }, () => {
     const sizes = fc
       .record({
         n: fc.constantFrom(32, 64),
@@ -138,7 +138,7 @@ describe('dishonest', () => {
 })
 
 describe('one bit changed anywhere in what is opened', () => {
-  it('is a mismatch, 10000 times', () => {
+  it('is a mismatch, 10000 times', { timeout: 180_000 }, () => {
     const of = challenge({ n: 32, K: 3, Q: 4, w: 2, f: 4 })
     const gpu = swept(of)
     let refused = 0
