@@ -29,9 +29,9 @@ describe('time', () => {
 
   it('of everything is bounded, and enough for what was measured', () => {
     for (const gpus of [1, 8]) {
-      // Trees of 2.7 ms for at least 64 rows of states, and 2.6 MB, at 4 Mbit/s.
-      expect(openLimitMs(REAL, gpus)).toBeGreaterThan(gpus * (64 * 2.7 + 2.6e6 / 500))
-      for (const limit of [rootsLimitMs(REAL, gpus), openLimitMs(REAL, gpus)]) expect(limit).toBeLessThan(SESSION_MS / 3)
+      // Trees of 2.7 ms for at least 64 rows of states, and 2.6 MB, at 2 Mbit/s.
+      expect(openLimitMs(REAL, gpus)).toBeGreaterThan(gpus * (64 * 2.7 + 2.6e6 / 250))
+      for (const limit of [rootsLimitMs(REAL, gpus), openLimitMs(REAL, gpus)]) expect(limit).toBeLessThan(SESSION_MS / 2)
     }
   })
 })

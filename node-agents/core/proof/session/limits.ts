@@ -37,8 +37,8 @@ export function credited(ms: number, rttMs: number): number {
   return ms - Math.min(rttMs, CREDIT * ms)
 }
 
-/** Bytes a millisecond of the slowest line that is waited for: 4 Mbit/s. */
-const SLOWEST = 500
+/** Bytes a millisecond of the slowest line that is waited for: 2 Mbit/s. What comes over it is no part of any measure. */
+const SLOWEST = 250
 /** The script answers from what it has by then. */
 const ROOTS_MS = 10_000
 const OPEN_MS = 20_000
