@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Suites that work a real container engine hard: one at a time, after all others, or they time each other out. */
 const ENGINE = [
-  'test/{disks,docker,doctor,driver,guard,images,isolation,miner.takeover,proof.docker,story,trial.docker,up}.test.ts',
+  'test/{disks,docker,doctor,driver,guard,images,isolation,miner.takeover,proof.docker,shell.docker,story,trial.docker,up}.test.ts',
   'test/faults/{containers,kill.docker}.test.ts',
 ]
 const NEVER = ['node_modules', '.build', '.local']
