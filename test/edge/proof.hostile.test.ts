@@ -34,15 +34,23 @@ async function committed(gpus = 2): Promise<{ miner: WireMiner; proof: Told }> {
 }
 
 describe("another validator's proof", () => {
-  it('is not there: it is neither shown nor marked nor closed', async () => {
-    const { proof } = await committed()
-    const before = await standing(proof.id)
-    for (const told of [await other.look(proof.id), await other.go(proof.id), await other.committed(proof.id), await other.close(proof, { result: 'failed' })])
-      expect(told).toMatchObject({ http: 404, code: 'not_found' })
-    expect(await other.mark(proof.id, { mark: 'close', verdict: validator.verdict(proof) }), 'with the verdict of its own validator').toMatchObject({
-      http: 404,
-    })
-    expect(await standing(proof.id)).toEqual(before)
+  it('is not there: it is neither shown nor marked nor closed', { timeout: 60_000 }, async () => {
+    const proof = await readyProof(validator, await edge.miner(2))
+    for (const step of [() => validator.go(proof.id), () => validator.committed(proof.id), () => validator.look(proof.id)]) {
+      const before = await standing(proof.id)
+      for (const told of [
+        await other.look(proof.id),
+        await other.go(proof.id),
+        await other.committed(proof.id),
+        await other.close(proof, { result: 'failed' }),
+      ])
+        expect(told).toMatchObject({ http: 404, code: 'not_found' })
+      expect(await other.mark(proof.id, { mark: 'close', verdict: validator.verdict(proof) }), 'with the verdict of its own validator').toMatchObject({
+        http: 404,
+      })
+      expect(await standing(proof.id)).toEqual(before)
+      expect((await step()).http).toBe(200)
+    }
   })
 
   it('nor is one that nobody has', async () => {
