@@ -14,7 +14,7 @@ import type { Trial } from '../trial/trial.ts'
 import type { Hands } from './index.ts'
 
 const ABOUT = `Prove the GPUs of this host to yourself, as a validator would: a container of its own, the whole session over SSH.
-Give it the flags of the agent. It takes no GPU that is rented, and the agent rents out none of those it proves meanwhile.
+Give it the flags of the agent; compute miner proof is the same. It takes no GPU that is rented, and the agent rents out none of those it proves meanwhile.
 Exit codes: 0 a validator would say valid, or simulated; 1 it would not; 2 it could not begin`
 
 type Options = { gpus?: string; image?: string; bundle?: string; claim?: string; selftest?: boolean; json?: boolean }
