@@ -44,6 +44,9 @@ describe('a host that is none', () => {
     ['talks SSH 1', says('SSH-1.5-host\r\n'), ['broken']],
     ['is a web server', (s) => void s.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'), ['broken']],
     ['sends the reply before the question', says(VERSION, kexInit(WILLING), packet(Buffer.from([31, 0, 0, 0, 0]))), ['broken']],
+    ['lets us in before the exchange', says(VERSION, packet(Buffer.from([52]))), ['broken']],
+    ['lets us in instead of the exchange', says(VERSION, kexInit(WILLING), packet(Buffer.from([52]))), ['broken']],
+    ['ends the exchange without it, and lets us in', says(VERSION, kexInit(WILLING), packet(Buffer.from([21])), packet(Buffer.from([52]))), ['broken']],
     ['sends an empty exchange', says(VERSION, packet(Buffer.from([20]))), ['broken']],
   ])('%s', async (_, serve, codes) => {
     const door = doorOf(await raw(serve))

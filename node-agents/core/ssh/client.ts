@@ -62,11 +62,13 @@ function dial(door: SshDoor, key: string | null, clock: Clock): Line {
   client.on('error', fault)
   client.on('close', () => fault(new Error('closed')))
   client.on('handshake', () => {
+    if (at.shown !== 'pinned') return fault(new Error('the exchange ended without it'))
     proved.resolve(clock.monotonicMs())
     // Before the library asks for a login.
     if (key === null) client.end()
   })
   client.on('ready', () => {
+    if (at.shown !== 'pinned') return fault(new Error('let in without it'))
     at.ready = true
     ready.resolve()
   })
@@ -88,7 +90,7 @@ function dial(door: SshDoor, key: string | null, clock: Clock): Line {
     socket.destroy()
     throw error
   }
-  guard(socket, () => [...channels].reduce((sum, c) => sum + c.readableLength + c.stderr.readableLength, 0), fail)
+  guard(socket, at, () => [...channels].reduce((sum, c) => sum + c.readableLength + c.stderr.readableLength, 0), fail)
   return { client, proved: proved.promise, ready: ready.promise, lost: gone.signal, channels, close }
 }
 
@@ -146,10 +148,12 @@ async function upload({ client, lost }: Line, path: string, content: Uint8Array,
 }
 
 /**
- * SSH by ssh2. The host key is compared when it is shown, and its signature over the fresh exchange is verified before anything is
- * sent that is not part of the exchange; every new exchange on the same connection is held to the same key. Only algorithms with no
- * known weakness are offered: X25519 or NIST curves, AES-GCM or ChaCha20-Poly1305, no SHA-1 and no compression. OpenSSH speaks them
- * since 6.5 (2014), Dropbear since 2020.81; an older server is `broken`. A server without SFTP (Dropbear alone) is `no_sftp`.
+ * SSH by ssh2. The host key is compared when it is shown, and its signature over the fresh exchange is verified before that counts or
+ * anything is sent that is not part of the exchange; every new exchange on the same connection is held to the same key. Only algorithms
+ * with no known weakness are offered: X25519 or NIST curves, AES-GCM or ChaCha20-Poly1305, no SHA-1 and no compression. OpenSSH speaks
+ * them since 6.5 (2014), and Dropbear 2022.83 does; an older server is `broken`. A server without SFTP (Dropbear alone) is `no_sftp`.
+ * A signal that fires with a TimeoutError makes a `ShellError` of code `timeout`; any other reason is passed on as it is. It stops
+ * what was asked for, not a command that was started: that one is closed.
  */
 export function sshShell(clock: Clock = realClock): Shell {
   return {

@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net'
 import { ShellError } from '../ports.ts'
+import type { Reached } from './fault.ts'
 
+/** Bytes until somebody is logged in; an honest server says some 3 KB. The library reads a banner from its beginning with every piece of it. */
+const MOST_BEFORE = 32 * 1024
 /** Bytes of one connection, all of SSH included; a session reads at most 64 MB of output. */
 const MOST_READ = 128 * 1024 * 1024
 /** Bytes that a host does not take: most are answers that it has us make. An upload has a quarter of it on its way. */
@@ -12,10 +15,11 @@ const MOST_UNREAD = 8 * 1024 * 1024
  * The bounds that SSH leaves to the honesty of the other side: it may ignore the window, ask without end and never read, or
  * talk for ever.
  */
-export function guard(socket: Socket, unread: () => number, fail: (error: ShellError) => void): void {
+export function guard(socket: Socket, at: Reached, unread: () => number, fail: (error: ShellError) => void): void {
   const broke = (how: string) => fail(new ShellError('broken', `the host ${how}`))
   socket.on('data', () => {
-    if (socket.bytesRead > MOST_READ) broke(`sent more than ${MOST_READ} bytes`)
+    const most = at.ready ? MOST_READ : MOST_BEFORE
+    if (socket.bytesRead > most) broke(`sent more than ${most} bytes`)
     else if (socket.writableLength > MOST_UNSENT) broke('asks on and on, and reads no answer')
     else if (unread() > MOST_UNREAD) broke('sends more than it is allowed to')
   })
