@@ -23,6 +23,9 @@ export async function openAt(control: Pick<Control, 'openProof'>, body: OpenProo
   }
 }
 
+/** Why a proof was none. */
+export const TAKEN = 'a client took its cards before the proof began'
+
 export type Waiting = { control: Pick<Control, 'proof'>; clock: Clock; readyMs?: number }
 
 /**
@@ -52,7 +55,7 @@ export function ready(state: ProofState): ProofState {
     case 'ready':
       return state
     case 'preempted':
-      throw new NotNow('a client took its cards before the proof began', null)
+      throw new NotNow(TAKEN, null)
     case 'failed':
       throw new NotProved(`its container did not come up: ${oneLine(state.reason ?? 'it did not say why').slice(0, SHOWN)}`)
     case 'expired':

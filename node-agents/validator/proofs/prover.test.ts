@@ -197,6 +197,10 @@ describe('a proof through the edge', () => {
   it('keeps no failure when a client takes the cards, or the edge says that it is not the time', async () => {
     const preempted = world({ states: [stateOf(), stateOf({ state: 'preempted', endpoint: null })], mark: conflictOf('go') })
     await expect(preempted.prover.prove(target, never)).rejects.toThrow(NotNow)
+    const broken: SessionResult = { ...passed, ended: 'broken', verdict: { ...passed.verdict, result: 'unfinished' }, times: [] }
+    const below = world({ states: [stateOf(), stateOf({ state: 'preempted', endpoint: null })], session: async () => broken })
+    await expect(below.prover.prove(target, never), 'under a session').rejects.toThrow(NotNow)
+    expect(below.challenges, 'whose host went away as it had to').toEqual([])
     const error = new ControlError('proof_refused', 'you proved it 5 minutes ago', true)
     error.retryAfterS = 3300
     const early = world({ open: () => Promise.reject(error) })

@@ -1,5 +1,6 @@
 import type { ProofState } from '../../../schema/index.ts'
 import type { Catalog } from '../../core/catalog.ts'
+import { ControlError } from '../../core/control.ts'
 import { generateHostKey } from '../../core/hostkey.ts'
 import type { Log } from '../../core/log.ts'
 import type { Meeting } from '../../core/meeting.ts'
@@ -12,7 +13,7 @@ import { claimOf } from './claim.ts'
 import { closeProof } from './close.ts'
 import { type Greeting, keepGreetings } from './liveness.ts'
 import { NotProved } from './not-proved.ts'
-import { openAt } from './open.ts'
+import { openAt, TAKEN } from './open.ts'
 import { freeCards } from './plan.ts'
 import type { Writer } from './record.ts'
 import { evidenceOf, signVerdict } from './sign.ts'
@@ -96,6 +97,7 @@ export class EdgeProver implements Prover {
     try {
       tripped = await this.#judged(opened, { hotkey, key, seat, greeted }, signal)
       closed = true
+      if (tripped.judged.result === 'failed') await this.#checkTaken(opened.id, signal)
       const cutOff = await this.#close(opened.id, hotkey, tripped, signal)
       // Whoever reaches nobody may be cut off himself.
       if (tripped.unreachable && cutOff !== null) throw new Error(`neither the miner nor the edge can be reached: ${tripped.judged.text}; ${cutOff}`)
@@ -104,6 +106,18 @@ export class EdgeProver implements Prover {
     }
     await this.#keepGreetings(hotkey, greeted)
     return { ...provedOf(tripped.judged), evidence: evidenceOf(tripped.judged, opened.id, tripped.bundle) }
+  }
+
+  /** A client may have taken the cards from under a session whose clock did not run: what broke then says nothing of the miner. @throws NotNow */
+  async #checkTaken(id: string, signal: AbortSignal): Promise<void> {
+    const { control, log } = this.#d
+    try {
+      if ((await control.proof(id, 0, signal)).state === 'preempted') throw new NotNow(TAKEN, null)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof ControlError)) throw error
+      log.debug({ err: error, proof: id }, 'the edge did not say whether a client took the cards') // closing tells whether it is away
+    }
   }
 
   async #judged(opened: ProofState, trip: { hotkey: string; key: string; seat: Seat; greeted: Greeting[] }, signal: AbortSignal): Promise<Tripped> {
