@@ -218,6 +218,7 @@ class Torch:
         self.types = {"bf16": torch.bfloat16, "f16": torch.float16, "tf32": torch.float32, "f32": torch.float32, "f64": torch.float64}
         self.engines = ("i8", "f32", "f64") if device == "cpu" else ENGINES
         self.auto = self._worth_trying()
+        self.pins = self._can_pin()
         if device == "cuda":  # no sums in 16 bits
             torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
             torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
@@ -227,6 +228,13 @@ class Torch:
             return ("i8", "f32", "f64")
         ampere = self.torch.cuda.get_device_capability() >= (8, 0)
         return ("i8", "bf16", "tf32") if ampere else ("i8", "f16", "f32")
+
+    def _can_pin(self) -> bool:
+        """Is there host memory from and to which a GPU copies while all else goes on? Without it, it waits: slower, and no less right."""
+        try:
+            return self.device == "cuda" and self.torch.empty(1, pin_memory=True).is_pinned()
+        except RuntimeError:
+            return False
 
     def about(self) -> tuple[str, int]:
         if self.device == "cpu":
@@ -304,7 +312,7 @@ class Torch:
             data = self.bytes(x)
             return lambda: data
         x = x.contiguous()
-        held = self.torch.empty(x.shape, dtype=x.dtype, pin_memory=True)  # from such memory the GPU copies while all else goes on
+        held = self.torch.empty(x.shape, dtype=x.dtype, pin_memory=self.pins)
         held.copy_(x, non_blocking=True)
         there = self.torch.cuda.Event()
         there.record()

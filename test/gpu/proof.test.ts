@@ -110,8 +110,9 @@ describe.skipIf(!found)('known answers', () => {
     }
   })
 
-  it('are the same when products are made in pieces, as those too large for one are', async () => {
-    const proof = start(['serve', '--device', 'cpu'], await changed(['ROWS_AT_ONCE = 4096', 'ROWS_AT_ONCE = 64']))
+  it('are the same when all is made in pieces, as what is too large for one is', async () => {
+    const pieces = await changed(['ROWS_AT_ONCE = 4096', 'ROWS_AT_ONCE = 32'], ['STEPS_AT_ONCE = 16', 'STEPS_AT_ONCE = 3'])
+    const proof = start(['serve', '--device', 'cpu'], pieces)
     for (const chain of vectors.chains.filter(({ gpu, n }) => gpu === 0 && n >= 256)) {
       expect((await prove(proof, chain, 'auto')).clocks).toEqual(chain.clocks)
     }
