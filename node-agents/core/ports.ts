@@ -186,7 +186,10 @@ export interface SshLogin {
   close(): Promise<void>
 }
 
-/** SSH to hosts that nobody trusts: whoever answers must hold the pinned host key, before anything else is said. Rejects with a `ShellError`. */
+/**
+ * SSH to hosts that nobody trusts: whoever answers must hold the pinned host key, before anything else is said. Rejects with a
+ * `ShellError`; told to stop, with the signal's reason, of which a TimeoutError is a `timeout`.
+ */
 export interface Shell {
   /** The key exchange alone: its signature over a fresh hash shows that the host key is there, now. @returns milliseconds from dial to proof */
   greet(door: SshDoor, timeoutMs: number, signal: AbortSignal): Promise<number>
