@@ -75,6 +75,26 @@ describe('messages', () => {
     )
   })
 
+  it('puts an opening where there is room for it, and is no less strict', () => {
+    const room = Buffer.alloc(100, 0xee)
+    const opening = (d: string) => JSON.stringify({ t: 'o', g: 0, k: 3, d })
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 120 }), fc.string({ maxLength: 3 }), (bytes, more) => {
+        const d = Buffer.from(bytes).toString('base64')
+        const message = readMessage(opening(d), room)
+        expect(message).toEqual({ t: 'o', g: 0, k: 3, d: Buffer.from(bytes) })
+        if (bytes.length > 0 && bytes.length <= room.length) expect(room.subarray(0, bytes.length).equals(bytes)).toBe(true)
+        const same = (room?: Buffer) => outcome(opening(d + more), room)
+        expect(same(room)).toEqual(same())
+      }),
+    )
+    const roots = { t: 'roots', g: 0, d: 'AAAA' }
+    expect([readMessage(JSON.stringify(roots), room), readMessage(JSON.stringify({ ...roots, d: 'BBBB' }), room)]).toEqual([
+      { ...roots, d: Buffer.from('AAAA', 'base64') },
+      { ...roots, d: Buffer.from('BBBB', 'base64') },
+    ])
+  })
+
   it('throws nothing else, whatever comes', () => {
     const line = fc.oneof(
       fc.string(),
@@ -90,9 +110,9 @@ describe('messages', () => {
 })
 
 /** The message, or that it was malformed. */
-function outcome(line: string): unknown {
+function outcome(line: string, room?: Buffer): unknown {
   try {
-    return readMessage(line)
+    return readMessage(line, room)
   } catch (error) {
     if (error instanceof Malformed) return 'malformed'
     throw error

@@ -35,20 +35,24 @@ const message = z.discriminatedUnion('t', [
   z.object({ t: z.literal('roots'), g: gpu, d: bulk }),
   z.object({ t: z.literal('swp'), g: gpu, d: bulk }),
   z.object({ t: z.literal('swr'), g: gpu, root: hash }),
-  z.object({ t: z.literal('o'), g: gpu, k: z.int().nonnegative().lt(MAX_OPENINGS), d: bulk }),
+  z.object({ t: z.literal('o'), g: gpu, k: z.int().nonnegative().lt(MAX_OPENINGS), d: z.string() }),
   z.object({ t: z.literal('done'), g: gpu }),
   /** It refuses a command. Of no GPU: no process of any GPU was asked. */
   z.object({ t: z.literal('error'), g: gpu.optional(), m: said }),
 ])
 
 /** Bulk and hashes are bytes already; their lengths are the business of whom they are for. */
-export type Message = z.output<typeof message>
+export type Message = Exclude<Parsed, { t: 'o' }> | Opening
+type Parsed = z.output<typeof message>
+type Opening = Omit<Extract<Parsed, { t: 'o' }>, 'd'> & { d: Uint8Array }
 
 /**
  * One line of the script, without its end.
+ * @param room where the bytes of an opening are put, if they fit: they are there until the next line is read into it. Without it each gets
+ *   memory of its own, which for thousands of them is a lot of garbage
  * @throws Malformed saying what of it is wrong; never with more than a few words of what came
  */
-export function readMessage(line: string): Message {
+export function readMessage(line: string, room?: Buffer): Message {
   let parsed: unknown
   try {
     parsed = JSON.parse(line)
@@ -56,15 +60,22 @@ export function readMessage(line: string): Message {
     throw new Malformed(`a line is no JSON: ${shown(line)}`, error)
   }
   const { success, data, error } = message.safeParse(parsed)
-  if (success) return data
+  if (success) return data.t === 'o' ? { ...data, d: opened(data.d, room) } : data
   const [issue] = error.issues
   const kind = typeof parsed === 'object' && parsed !== null && 't' in parsed ? shown(String(parsed.t)) : shown(line)
   throw new Malformed(`message ${kind}: ${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'wrong'}`)
 }
 
+function opened(text: string, room: Buffer | undefined): Uint8Array {
+  const decoded = decodeBulk(text, room)
+  if (decoded) return decoded
+  throw new Malformed('message "o": d: no base64')
+}
+
 /** Bytes of base64 (RFC 4648 §4, padded), or null. Each byte string has exactly one text that is taken. */
-function decodeBulk(text: string): Buffer | null {
-  const decoded = Buffer.from(text, 'base64')
+function decodeBulk(text: string, room?: Buffer): Buffer | null {
+  const fits = room && text.length <= base64Length(room.length)
+  const decoded = fits ? room.subarray(0, room.write(text, 'base64')) : Buffer.from(text, 'base64')
   // Node skips what is no base64, takes the letters of URLs too, and does not look at bits that are left over at the end.
   const isWhole = text.length === base64Length(decoded.length) && !text.includes('-') && !text.includes('_')
   const rest = decoded.length % 3

@@ -1,4 +1,4 @@
-import { PROOF_MAX_MS } from '../../../../schema/index.ts'
+import { PROOF_MAX_MS } from '../../../../schema/proof.ts'
 import { LINE_LIMIT, TOTAL_LIMIT } from '../lines.ts'
 import { HASH_BYTES } from '../merkle.ts'
 import { checksPerGpu } from '../sample.ts'

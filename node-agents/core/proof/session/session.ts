@@ -4,6 +4,7 @@ import { type Command, commandLine } from '../commands.ts'
 import { Malformed } from '../fault.ts'
 import { lineLimit } from '../lines.ts'
 import type { Random } from '../random.ts'
+import { laneOpeningBytes, rowOpeningBytes } from '../sizes.ts'
 import { judge, type Verdict } from '../verdict.ts'
 import { Verifier } from '../verify.ts'
 import { readMessage } from '../wire.ts'
@@ -32,6 +33,8 @@ export class Session {
   readonly #clock: Clock
   readonly #random: Random
   readonly #ears: Ears
+  /** For one opening. */
+  readonly #room: Buffer
   readonly #crew: Crew
   readonly #deadline: Deadline
   readonly #endsMs: number
@@ -57,6 +60,7 @@ export class Session {
     this.#random = random
     const total = totalLimit(sizes, gpus)
     this.#ears = new Ears(pipe, { line: lineLimit(sizes), total, chunks: chunkLimit(total) })
+    this.#room = Buffer.alloc(Math.max(rowOpeningBytes(sizes), laneOpeningBytes(sizes)))
     this.#crew = new Crew(gpus, sizes, random)
     this.#deadline = new Deadline(clock, () => this.#fail(this.#late()))
     this.#endsMs = clock.monotonicMs() + SESSION_MS
@@ -186,7 +190,7 @@ export class Session {
   }
 
   #heard(line: string): void {
-    const message = readMessage(line)
+    const message = readMessage(line, this.#room)
     if (this.#goMs !== null) this.#hooks.heard?.({ from: 'host', atMs: this.#atMs - this.#goMs, line })
     if (message.t === 'pong') return this.#pong(message.n)
     if (message.t === 'error') {
