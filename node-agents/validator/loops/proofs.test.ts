@@ -8,6 +8,7 @@ import type { Follow } from '../follow.ts'
 import type { Patience } from '../proofs/plan.ts'
 import type { NewProof, Progress, Proof, Spec } from '../store/types.ts'
 import { FINISHED } from './evidence.ts'
+import { NotYet } from './job.ts'
 import { Places } from './places.ts'
 import { Proofs, ROUND } from './proofs.ts'
 import type { Queryable } from './queryable.ts'
@@ -240,7 +241,8 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
   })
 
   it('takes a card from who lists it too and cannot show it', async () => {
-    const prove: Prover['prove'] = async (t) => (t.hotkey === nameOf(1) ? { result: 'failed', reason: 'nothing there' } : valid(t))
+    const gpus = [{ uuid: 'the same', model: 'NVIDIA H200' }]
+    const prove: Prover['prove'] = async (t) => (t.hotkey === nameOf(1) ? { result: 'failed', reason: 'nothing there' } : { ...valid(t), gpus })
     const w = world(3, prove, { same: [0, 1] })
     await w.proofs.round(block(1000), never)
     const lost = w.kept.map((p) => [p.hotkey, p.evidence?.lost ?? []])
@@ -270,7 +272,7 @@ describe('between rounds', () => {
     await w.proofs.due(block(1000), never)
     expect(w.kept.map((p) => p.hotkey)).toEqual([nameOf(1)])
     expect([w.scored(), w.marks]).toEqual([1, []])
-    await expect(world(1, async (t) => valid(t), { due: [0] }).proofs.due(block(1000), never)).rejects.toThrow(/the edge is away/)
+    await expect(world(1, async (t) => valid(t), { due: [0] }).proofs.due(block(1000), never)).rejects.toThrow(NotYet)
     await world(1, async () => Promise.reject(new Error('asked')), { away: false }).proofs.due(block(1000), never)
   })
 

@@ -95,7 +95,7 @@ export class Proofs {
   /** Proves those whose cards were just given back, before a client has them again; all others are for the round. */
   async due(block: Block, signal: AbortSignal): Promise<void> {
     const { market, clock } = this.#d
-    if (clock.wallMs() - (market.atMs ?? 0) > FRESH_MS) await market.fetch(signal)
+    if (clock.wallMs() - (market.atMs ?? 0) > FRESH_MS && !(await this.#refresh(signal))) throw new NotYet('the edge does not say whose cards were given back')
     const { free, groups } = await targetsOf(this.#d)
     const due = free.filter(({ miner, hotkey }) => miner?.proof_due === true && !this.now.has(hotkey))
     if (due.length === 0) return

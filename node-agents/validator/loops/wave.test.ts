@@ -5,9 +5,9 @@ import type { Outcome, Tried } from './proof.ts'
 import { settled } from './wave.ts'
 
 /** Miner of that name, who lists the card X and one of its own. */
-function tried(hotkey: string, outcome: Outcome): Tried {
+function tried(hotkey: string, outcome: Outcome, shows = ['X']): Tried {
   const miner = host([gpu(0, { uuid: 'X' }), gpu(1, { uuid: `own of ${hotkey}` })], { hotkey })
-  const proof = (): NewProof => ({ hotkey, result: outcome === 'valid' ? 'valid' : 'failed', gpus: [], simulated: false, reason: 'why', durationMs: 1, block: 1, at: 1, evidence: EVIDENCE }) // prettier-ignore
+  const proof = (): NewProof => ({ hotkey, result: outcome === 'valid' ? 'valid' : 'failed', gpus: outcome === 'valid' ? shows.map((uuid) => ({ uuid, model: 'NVIDIA H200', rentedMs: 0 })) : [], simulated: false, reason: 'why', durationMs: 1, block: 1, at: 1, evidence: EVIDENCE }) // prettier-ignore
   return {
     target: { uid: 1, hotkey, miner },
     outcome,
@@ -36,6 +36,7 @@ describe('miners who list the same card', () => {
     ['keep it when both showed it at the same moment: there are two', tried('a', 'valid'), tried('b', 'valid'), { a: 1, b: 1 }, [nothing, nothing]],
     ['lose it when the other alone showed it', tried('a', 'valid'), tried('b', 'failed'), { a: 1, b: 1 }, [nothing, lost]],
     ['lose it when they did not even get ready', tried('a', 'valid'), tried('b', 'failed'), { a: 1 }, [nothing, lost]],
+    ['keep what the other lists and did not show: it was rented', tried('a', 'valid', ['own of a']), tried('b', 'failed'), { a: 1, b: 1 }, [nothing, nothing]],
     ['keep what they had when nobody showed it', tried('a', 'failed'), tried('b', 'failed'), { a: 1, b: 1 }, [nothing, nothing]],
     ['are noted when one came later', tried('a', 'valid'), tried('b', 'valid'), { a: 1, b: 2 }, [noted, noted]],
     ['are noted when one could not be asked', tried('a', 'valid'), tried('b', 'put_off'), { a: 1 }, [noted, undefined]],

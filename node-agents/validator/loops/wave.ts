@@ -46,30 +46,29 @@ export async function proveWave(
 
 /**
  * What is kept of one of those who list the same card. Pure. Only what was shown at the same moment can tell one card from two: who failed
- * while another passed loses it, and where somebody was missing nothing is certain, which is noted.
+ * loses the cards that another showed meanwhile, and no others; where somebody was missing nothing is certain, which is noted.
  * @param all of the group who were in the wave @param openingOf when each started; null: never
  */
 export function settled(tried: Tried, all: readonly Tried[], group: Group, openingOf: (hotkey: string) => number | null): Tried {
   const { hotkey } = tried.target
   const moment = openingOf(all.find((t) => t.outcome === 'valid')?.target.hotkey ?? '')
-  const results = new Map(
-    all.flatMap((t): [string, 'passed' | 'failed'][] => {
-      if (t.outcome === 'valid') return openingOf(t.target.hotkey) === moment ? [[t.target.hotkey, 'passed']] : []
-      return t.outcome === 'failed' || t.outcome === 'invalid' ? [[t.target.hotkey, 'failed']] : []
-    }),
-  )
+  const passed = all.filter((t) => t.outcome === 'valid' && openingOf(t.target.hotkey) === moment)
+  const failed = all.filter((t) => t.outcome === 'failed' || t.outcome === 'invalid')
+  const results = new Map([...passed.map((t) => named(t, 'passed')), ...failed.map((t) => named(t, 'failed'))])
   const { lose, open } = settle(group, results)
-  const someone = [...results.values()].includes('passed')
-  if (lose.includes(hotkey) && someone) return withLost(tried, group)
+  if (lose.includes(hotkey)) return withLost(tried, new Set(passed.flatMap((t) => t.proof?.gpus.map((g) => g.uuid) ?? [])))
   return open.includes(hotkey) ? withFlag(tried, group) : tried
 }
 
+const named = <T extends string>(t: Tried, result: T): [string, T] => [t.target.hotkey, result]
+
 const BARE = { proof: null, text: '', mismatch: false, measured: null, confidence: null, runnerUp: null, flags: [], bundle: null, lost: [] }
 
-function withLost(tried: Tried, { ids }: Group): Tried {
-  if (!tried.proof) return tried
-  const listed = new Set(tried.target.miner?.gpus.map((g) => g.uuid))
-  const evidence = { ...(tried.proof.evidence ?? { ...BARE, text: tried.reason ?? '' }), lost: ids.filter((id) => listed.has(id)) }
+/** @param shown cards that others proved: to list somebody's card alone takes nothing from him */
+function withLost(tried: Tried, shown: ReadonlySet<string>): Tried {
+  const lost = tried.target.miner?.gpus.map((g) => g.uuid).filter((uuid) => shown.has(uuid)) ?? []
+  if (!tried.proof || lost.length === 0) return tried
+  const evidence = { ...(tried.proof.evidence ?? { ...BARE, text: tried.reason ?? '' }), lost }
   return { ...tried, proof: { ...tried.proof, evidence } }
 }
 

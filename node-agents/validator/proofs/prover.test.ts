@@ -201,6 +201,9 @@ describe('a proof through the edge', () => {
     const below = world({ states: [stateOf(), stateOf({ state: 'preempted', endpoint: null })], session: async () => broken })
     await expect(below.prover.prove(target, never), 'under a session').rejects.toThrow(NotNow)
     expect(below.challenges, 'whose host went away as it had to').toEqual([])
+    const gone = through({ ...passed, ended: 'broken', verdict: { ...passed.verdict, result: 'unfinished' }, text: 'the connection broke' })
+    const taken = world({ states: [stateOf(), stateOf({ state: 'preempted', endpoint: null })], session: gone })
+    await expect(taken.prover.prove(target, never), 'which ends the session').rejects.toThrow(NotNow)
     const error = new ControlError('proof_refused', 'you proved it 5 minutes ago', true)
     error.retryAfterS = 3300
     const early = world({ open: () => Promise.reject(error) })

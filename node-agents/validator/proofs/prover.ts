@@ -96,8 +96,8 @@ export class EdgeProver implements Prover {
     let closed = false
     try {
       tripped = await this.#judged(opened, { hotkey, key, seat, greeted }, signal)
-      closed = true
       if (tripped.judged.result === 'failed') await this.#checkTaken(opened.id, signal)
+      closed = true
       const cutOff = await this.#close(opened.id, hotkey, tripped, signal)
       // Whoever reaches nobody may be cut off himself.
       if (tripped.unreachable && cutOff !== null) throw new Error(`neither the miner nor the edge can be reached: ${tripped.judged.text}; ${cutOff}`)
