@@ -1,1 +1,0 @@
-export { generateHostKey } from '../core/hostkey.ts'
