@@ -74,6 +74,14 @@ export function shellContract(name: string, start: () => Promise<Door>): void {
       })
     })
 
+    test('a name that begins nowhere is where commands begin too', async () => {
+      await within(async (login) => {
+        const folder = `.shell-${randomBytes(6).toString('hex')}`
+        await login.upload(`${folder}/file`, Buffer.from('found'), patience())
+        expect(await say(login, `cat ${folder}/file; rm -r ${folder}`)).toBe('found')
+      })
+    })
+
     test('an upload that the host cannot take fails, and the login lives', async () => {
       await within(async (login) => {
         const upload = login.upload('/proc/nowhere/file', Buffer.from('x'), patience())

@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { boxDriver } from '../local/box/driver.ts'
 import { shellContract } from './shell.contract.ts'
 import { newOwner, newSpec } from './support/container.ts'
+import { LONG_MS, patience, shell } from './support/shells.ts'
 import { type Door, hasSshd, startSshd } from './support/sshd.ts'
 
 /** A box as a miner makes it. */
@@ -26,5 +28,24 @@ async function box(): Promise<Door> {
 
 shellContract('a box', box)
 
-if (hasSshd()) shellContract('OpenSSH', startSshd)
-else describe('the shell against OpenSSH', () => test.skip('needs sshd', () => undefined))
+if (hasSshd()) {
+  shellContract('OpenSSH', startSshd)
+  describe('the shell against an OpenSSH that exchanges keys again and again', () => {
+    test('loses nothing of what is said in between', async () => {
+      const at = await startSshd(['RekeyLimit 1M', 'LogLevel DEBUG'])
+      onTestFinished(() => at.stop())
+      const login = await shell.login(at.door, at.privateKey, LONG_MS, patience())
+      onTestFinished(() => login.close())
+      const run = await login.run('head -c 20000000 /dev/zero | tee /dev/stderr | sha256sum | cut -c-64; cat', patience())
+      await run.write(`${'y'.repeat(3_000_000)}\n`)
+      let [hash, echoed] = ['', 0]
+      for await (const bytes of run.output) {
+        if (hash.length < 65) hash += Buffer.from(bytes).toString()
+        echoed += bytes.length
+        if (echoed === 65 + 3_000_001) break
+      }
+      expect(hash.slice(0, 64)).toBe(createHash('sha256').update(Buffer.alloc(20_000_000)).digest('hex'))
+      expect(at.log().match(/rekey/gi)?.length).toBeGreaterThan(5)
+    })
+  })
+} else describe('the shell against OpenSSH', () => test.skip('needs sshd', () => undefined))

@@ -154,6 +154,7 @@ async function upload({ client, lost }: Line, path: string, content: Uint8Array,
  * them since 6.5 (2014), and Dropbear 2022.83 does; an older server is `broken`. A server without SFTP (Dropbear alone) is `no_sftp`.
  * A signal that fires with a TimeoutError makes a `ShellError` of code `timeout`; any other reason is passed on as it is. It stops
  * what was asked for, not a command that was started: that one is closed.
+ * Servers may count greetings: OpenSSH since 9.8 takes each for a second of penalty, and shuts an address out that has fifteen.
  */
 export function sshShell(clock: Clock = realClock): Shell {
   return {

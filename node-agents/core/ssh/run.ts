@@ -24,13 +24,16 @@ export function runOf(channel: CommandChannel, lost: AbortSignal): SshRun {
     exited = true
     end(code)
   })
-  channel.on('close', () => end(null))
   const onLost = () => {
     if (!exited) over.abort(lost.reason)
     end(null)
   }
   if (lost.aborted) onLost()
-  else lost.addEventListener('abort', onLost, { once: true })
+  else lost.addEventListener('abort', onLost)
+  channel.on('close', () => {
+    lost.removeEventListener('abort', onLost)
+    end(null)
+  })
   const close = () => {
     if (over.signal.aborted) return
     over.abort(new ShellError('broken', 'the command was ended from this side'))
