@@ -5,7 +5,7 @@ import { realClock } from '../../core/clock.ts'
 import { reason } from '../../core/mistake.ts'
 import { type Container, type ContainerSpec, type Driver, DriverError, type Owner, type SshDoor } from '../../core/ports.ts'
 import { awaitBanner } from '../banner.ts'
-import { generateHostKey } from '../hostkey.ts'
+import { generateHostKey } from '../../core/hostkey.ts'
 import { candidatePorts, type PortRange } from '../ports-range.ts'
 import { RentedOut } from './cards.ts'
 
