@@ -22,9 +22,8 @@ export const words = (text: string) => oneLine(text).slice(0, SHOWN)
 function codeOf(error: unknown, at: Reached): ShellCode {
   if (!at.connected) return 'unreachable'
   if (at.shown === 'other' || NOT_ITS_KEY.test(reason(error))) return 'wrong_host_key'
-  if (levelOf(error) === 'client-authentication') return 'refused'
-  if (!at.ready && disconnectOf(error) === NO_MORE_METHODS) return 'refused'
-  return 'broken'
+  const refused = levelOf(error) === 'client-authentication' || disconnectOf(error) === NO_MORE_METHODS
+  return refused && !at.ready ? 'refused' : 'broken'
 }
 
 const SAYS: Partial<Record<ShellCode, string>> = {
