@@ -20,6 +20,7 @@ import type {
 import type * as z from 'zod'
 import type { Axon, Block, ChainStatus, EpochState, Hyperparameters, Metagraph, Pulse, Receipt, Served, WeightRow, WeightsCall } from './chain/types.ts'
 import type { Hotkey } from './hotkey.ts'
+import type { Seat } from './proof/seat.ts'
 
 /**
  * Every outside thing an agent touches, on one page. Each has one real implementation; the SDK behind it
@@ -215,14 +216,6 @@ export type Proved = (
   | { result: 'valid'; gpus: { uuid: string; model: string }[]; /** Cards that are only said to be there. */ simulated: boolean }
   | { result: 'invalid' | 'failed'; reason: string }
 ) & { /** Left out: there is none. */ evidence?: ProofEvidence }
-
-/** A place among those who are proved at the same moment. */
-export interface Seat {
-  /** Resolves when everybody who is expected is there or gave up, or was waited for long enough. Rejects when the signal fires. */
-  arrive(signal: AbortSignal): Promise<void>
-  /** It will not come, or is done: nobody waits for it any more. */
-  leave(): void
-}
 
 /** A miner that cannot be proved now, which is nobody's fault: a client took its cards, or it is not the time yet. */
 export class NotNow extends Error {

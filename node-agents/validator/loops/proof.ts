@@ -1,7 +1,8 @@
 import type { StateMiner } from '../../../schema/index.ts'
 import type { Block } from '../../core/chain/types.ts'
 import { reason } from '../../core/mistake.ts'
-import { type Clock, NotNow, type Proved, type Prover, type ProofTarget, type Seat } from '../../core/ports.ts'
+import { type Clock, NotNow, type Proved, type Prover, type ProofTarget } from '../../core/ports.ts'
+import type { Seat } from '../../core/proof/seat.ts'
 import type { NewProof } from '../store/types.ts'
 
 /** What came of one try. `put_off`: it was not the time. `own_fault`: this validator could not do it. Neither says anything of the miner. */

@@ -1,4 +1,5 @@
-import type { Clock, Seat } from '../../core/ports.ts'
+import type { Clock } from '../../core/ports.ts'
+import type { Seat } from '../../core/proof/seat.ts'
 
 /** So many sessions start at the same moment, at most (DESIGN §10). */
 export const WAVE = 32

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ProofEvidence, ProofState } from '../../../schema/index.ts'
-import { type Seat, ShellError, type SshDoor } from '../../core/ports.ts'
+import { ShellError, type SshDoor } from '../../core/ports.ts'
+import type { Seat } from '../../core/proof/seat.ts'
 import { identify } from '../../core/proof/identify/identify.ts'
 import { measure } from '../../core/proof/identify/measure.ts'
 import { simulatedTask, sizesFor } from '../../core/proof/identify/task.ts'
