@@ -9,8 +9,11 @@ const PAUSE_MS = 500
 /** It is over at the edge already, or the edge has forgotten it: there is nothing left to close. */
 const OVER: ReadonlySet<string> = new Set(['conflict', 'not_found'])
 
-/** How closing went. `own`: no answer came, so that it may be this machine that is cut off. */
-export type Closed = { closed: true } | { closed: false; own: boolean; why: string }
+/**
+ * How closing went. `refused`: it is over at the edge, which did not take this verdict, and why; null: it did. `own`: no answer came, so that it
+ * may be this machine that is cut off.
+ */
+export type Closed = { closed: true; refused: string | null } | { closed: false; own: boolean; why: string }
 
 /**
  * Tells the edge the verdict, which lets the cards go. Never rejects: an edge that cannot be told ends the proof by itself. Goes on when
@@ -28,10 +31,10 @@ export async function closeProof(
     if (i > 0) await clock.sleep(PAUSE_MS * 2 ** i)
     try {
       await control.markProof(id, { mark: 'close', verdict }, AbortSignal.timeout(EACH_MS))
-      return { closed: true }
+      return { closed: true, refused: null }
     } catch (error) {
       last = error
-      if (error instanceof ControlError && OVER.has(error.code)) return { closed: true }
+      if (error instanceof ControlError && OVER.has(error.code)) return { closed: true, refused: reason(error) }
       if (error instanceof ControlError && !error.retryable) break
     }
   }

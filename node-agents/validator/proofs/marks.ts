@@ -1,6 +1,7 @@
 import type { MarkProof, ProofState } from '../../../schema/index.ts'
 import { ControlError } from '../../core/control.ts'
 import type { Control } from '../../core/ports.ts'
+import { NotProved } from './not-proved.ts'
 import { ready } from './open.ts'
 
 /** Once more: the same mark again changes nothing, and an edge may drop one request. */
@@ -27,7 +28,19 @@ export async function markGo(control: Pick<Control, 'markProof' | 'proof'>, id: 
   }
 }
 
-/** Everything that can be asked for is fixed, and the edge has seen when. @param digest SHA-256 over it, hex @throws ControlError */
-export async function markCommitted(control: Pick<Control, 'markProof'>, id: string, digest: string, signal: AbortSignal): Promise<void> {
-  await marked(control, id, { mark: 'committed', digest }, signal)
+/**
+ * Everything that can be asked for is fixed, and the edge has seen when. A miner that is too late for the edge has failed: that it can choose to
+ * be must not make it a fault of this validator. @param digest SHA-256 over it, hex
+ * @throws NotProved when the edge ended the proof before, or the miner took its container down; ControlError
+ */
+export async function markCommitted(control: Pick<Control, 'markProof' | 'proof'>, id: string, digest: string, signal: AbortSignal): Promise<void> {
+  try {
+    await marked(control, id, { mark: 'committed', digest }, signal)
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'conflict') throw error
+    const now = await control.proof(id, 0, signal)
+    if (now.state === 'expired') throw new NotProved('it had not fixed its results when the edge ended the proof', { cause: error })
+    ready(now)
+    throw error
+  }
 }

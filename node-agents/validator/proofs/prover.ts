@@ -135,7 +135,12 @@ export class EdgeProver implements Prover {
     const { control, signer, netuid, block, nowMs, clock, log } = this.#d
     const verdict = signVerdict(judged, { netuid, proof, hotkey, block: block(), at_ms: nowMs() }, bundle, signer)
     const closed = await closeProof(control, proof, verdict, { clock, ...(signal.aborted && { tries: 1 }) })
-    if (closed.closed) return null
+    if (closed.closed) {
+      const what = { hotkey, proof, result: judged.result }
+      // What was proved was proved; but cards that the edge does not know to be proved are kept for a proof again.
+      if (closed.refused !== null) log[judged.result === 'valid' ? 'warn' : 'debug'](what, `the edge did not take the verdict on ${proof}: ${closed.refused}`)
+      return null
+    }
     log.warn({ hotkey, proof }, `proof ${proof} cannot be closed: ${closed.why}; the edge ends it by itself`)
     return closed.own ? closed.why : null
   }
