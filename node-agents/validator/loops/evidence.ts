@@ -1,5 +1,5 @@
+import { PROOF_HOLDS_MS } from '../../../schema/index.ts'
 import type { Progress, Stat } from '../store/types.ts'
-import { PROOF_UNRENTED_MS } from '../score/economics.ts'
 import { hours } from '../score/words.ts'
 
 /** Name of the progress that says when the last round of proofs began that came to its end and could tell something. */
@@ -15,6 +15,6 @@ export function lacking(rows: readonly Pick<Stat, 'score' | 'factors'>[], finish
   if (rows.some(({ factors }) => factors.factors.some(({ name }) => name === 'peers'))) return null
   if (!finished) return 'no proof round has been finished yet, and no other validator has published numbers'
   const age = nowMs - finished.at
-  if (age <= PROOF_UNRENTED_MS || rows.some(({ score }) => score > 0)) return null
+  if (age <= PROOF_HOLDS_MS.unrented || rows.some(({ score }) => score > 0)) return null
   return `every score is zero, and the last proof round that told anything began ${hours(age)} ago: the weights on chain stay`
 }

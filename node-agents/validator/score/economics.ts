@@ -1,9 +1,5 @@
-import type { StateGpu, StateMiner } from '../../../schema/index.ts'
+import { PROOF_HOLDS_MS, type StateGpu, type StateMiner } from '../../../schema/index.ts'
 import type { Proof } from '../store/types.ts'
-
-/** DESIGN §9: how long a proof holds while its card could have been proved again, and at most. Milliseconds. */
-export const PROOF_UNRENTED_MS = 24 * 3600_000
-export const PROOF_MAX_MS = 7 * 24 * 3600_000
 
 /** The counter of rented time may be read this much later or earlier than the clock; more cannot be, and then it says nothing. */
 const COUNTER_SLACK_MS = 3600_000
@@ -55,8 +51,8 @@ export function valid(proofs: readonly Proof[], miner: StateMiner | null, at: { 
 function lapseOf(age: { wallMs: number; unrentedMs: number }, gpu: StateGpu | null, forbidden: boolean): Lapse | null {
   if (gpu === null) return 'gone'
   if (forbidden) return 'simulated'
-  if (age.wallMs > PROOF_MAX_MS) return 'old'
-  return age.unrentedMs > PROOF_UNRENTED_MS ? 'aged' : null
+  if (age.wallMs > PROOF_HOLDS_MS.atMost) return 'old'
+  return age.unrentedMs > PROOF_HOLDS_MS.unrented ? 'aged' : null
 }
 
 /** A proof from after now says that a clock was put back: it is new. */

@@ -1,8 +1,8 @@
 import { and, count, desc, eq, inArray, notInArray, sql } from 'drizzle-orm'
+import { PROOF_HOLDS_MS } from '../../../schema/proof.ts'
 import type { Log } from '../../core/log.ts'
 import { challenges, proofs } from '../../../schema/tables/validator/index.ts'
 import type { Database } from './database.ts'
-import { PROOF_MAX_MS } from '../score/economics.ts'
 import { ofThoseThere } from './subnet.ts'
 import type { NewProof, Proof, Store } from './types.ts'
 
@@ -65,7 +65,7 @@ function outlived(now: NewProof, before: Proof[]): number[] {
   for (const [i, { id, gpus, at, result, evidence }] of before.entries()) {
     const lost = evidence !== null && evidence.lost.length > 0
     const says = lost || (result === 'invalid' ? seen.size === 0 : gpus.some((g) => !seen.has(g.uuid)))
-    const holds = says && !ended && i < MOST - 1 && now.at - at <= PROOF_MAX_MS
+    const holds = says && !ended && i < MOST - 1 && now.at - at <= PROOF_HOLDS_MS.atMost
     if (i >= PROOFS - 1 && !holds) gone.push(id)
     for (const { uuid } of gpus) seen.add(uuid)
     ended ||= result === 'invalid'
