@@ -82,7 +82,7 @@ describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
     }
     await writeFile(
       changed,
-      resealed(whole.toString().replace(/("t":"tip","g":0,"root":")(.)/, (_, before: string, digit: string) => before + (digit === '0' ? '1' : '0'))),
+      resealed(whole.toString().replace(/("t":"tip","g":0,"h":")(.)/, (_, before: string, digit: string) => before + (digit === '0' ? '1' : '0'))),
     )
     expect(await verify(changed), 'with a seal that fits').toMatchObject({ code: 1, out: expect.stringMatching(/holds +file[^]*WRONG +arithmetic/) })
     const { code, out } = await verify('--json', bundle)

@@ -18,8 +18,8 @@ function ready(g: number): Made {
   const { transcript, openings } = contrive({ sizes, seed: SEED }, at(nonces, g), g, at(samples, g), x)
   const { tip, roots, swp, swr } = transcript
   return {
-    tip: line({ t: 'tip', g, root: hex(tip) }),
-    swp: line({ t: 'swp', g, d: base64(swp) }),
+    tip: line({ t: 'tip', g, h: hex(tip) }),
+    swp: line({ t: 'swp', g, h: hex(swp) }),
     commitments: Buffer.concat([line({ t: 'roots', g, d: base64(roots) }), line({ t: 'swr', g, root: hex(swr) })]),
     openings: [...openings.map((d, k) => line({ t: 'o', g, k, d: base64(d) })), line({ t: 'done', g })],
   }

@@ -82,7 +82,7 @@ const when = (c: string, instead: (answer: Said[]) => Deed[]): Twist => ({
 })
 /** In one piece, so that both are there at one moment. */
 const withTip = on('tip', (said) => {
-  const swp = { t: 'swp', g: said.g, d: Buffer.alloc(32).toString('base64') }
+  const swp = { t: 'swp', g: said.g, h: '00'.repeat(32) }
   return [Buffer.from([said, swp].map((line) => `${JSON.stringify(line)}\n`).join(''))]
 })
 const flipped = (said: Said): Said[] => [{ ...said, d: String(said['d']).replace(/^./, (c) => (c === 'A' ? 'B' : 'A')) }]
@@ -94,7 +94,7 @@ describe('a session that proves nothing', () => {
     ['a sweep of its own start', { cheat: { start: rolled } }, 'mismatch'],
     ['a sweep that stands still', { cheat: { step: (_, before) => before } }, 'mismatch'],
     ['the work of another seed', { cheat: { seed: new Uint8Array(32) } }, 'mismatch'],
-    ['a tip that is not the last root', on('tip', (said) => [{ ...said, root: '00'.repeat(32) }]), 'mismatch'],
+    ['a tip that is not the hash of the roots', on('tip', (said) => [{ ...said, h: '00'.repeat(32) }]), 'mismatch'],
     ['a changed opening', on('o', flipped), 'mismatch'],
     ['openings in another order', when('open', (answer) => answer.toReversed()), 'incomplete'],
     ['an opening less', when('open', (answer) => answer.toSpliced(3, 1)), 'incomplete'],

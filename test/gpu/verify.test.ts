@@ -52,8 +52,9 @@ async function prove(told: Told, verified = told, script = PROOF): Promise<{ ver
     const { t } = message
     if (t === 'error') throw new Error(message.m)
     if (t === 'pong') return
-    if (t === 'tip' || t === 'swr') at(parts, message.g)[t] = message.root
-    if (t === 'roots' || t === 'swp') at(parts, message.g)[t] = message.d
+    if (t === 'tip' || t === 'swp') at(parts, message.g)[t] = message.h
+    if (t === 'roots') at(parts, message.g)[t] = message.d
+    if (t === 'swr') at(parts, message.g)[t] = message.root
     if (t === 'swr') {
       const request = verifier.commit(message.g, at(verified.nonces, message.g), at(parts, message.g))
       if (request) send({ c: 'open', gpu: message.g, request })

@@ -15,7 +15,6 @@ type Chain = Sizes & {
   gpu: number
   first: number[]
   roots: string[]
-  tip: string
   last: string
   swept: string
   swr: string

@@ -44,7 +44,7 @@ async function pythonThat(can: string): Promise<string | null> {
 }
 
 /** A line that the script said. Anything on its stdout that is no JSON object breaks the test. */
-export type Line = { t: string; g?: number; m?: string; d?: string; root?: string; n?: string; engine?: string; torch?: string; k?: number }
+export type Line = { t: string; g?: number; m?: string; d?: string; root?: string; h?: string; n?: string; engine?: string; torch?: string; k?: number }
 
 /** `proof.py` on the CPU as a process of its own, its stdin and stdout in our hands. */
 export class Proof {

@@ -71,9 +71,9 @@ export class FakeProver implements Prover {
         return this.#each((g) => ({ t: 'ready', g, engine: 'slow' }))
       case 'go':
         this.#made = this.#each((gpu) => this.#make({ sizes: this.#sizes, seed: Buffer.from(told.seed ?? '', 'hex') }, gpu))
-        return this.#each((g) => ({ t: 'tip', g, root: at(this.#made, g).tip.toString('hex') }))
+        return this.#each((g) => ({ t: 'tip', g, h: at(this.#made, g).tip.toString('hex') }))
       case 'sweep':
-        return [{ t: 'swp', g, d: base64(at(this.#made, g).sweep(Buffer.from(told.nonce ?? '', 'hex')).transcript.swp) }]
+        return [{ t: 'swp', g, h: Buffer.from(at(this.#made, g).sweep(Buffer.from(told.nonce ?? '', 'hex')).transcript.swp).toString('hex') }]
       case 'roots': {
         const { roots, swr } = at(this.#made, g).transcript
         return [

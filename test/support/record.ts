@@ -36,12 +36,12 @@ export function recorded({ sizes = TINY, gpus = 2, cheat = {}, parts = {}, signe
   us({ c: 'go', seed })
   for (const { gpu, nonce, slow } of all) {
     atMs = 1000
-    host({ t: 'tip', g: gpu, root: hex(slow.tip) })
+    host({ t: 'tip', g: gpu, h: hex(slow.tip) })
     us({ c: 'sweep', gpu, nonce, sizes })
     slow.sweep(nonce)
   }
   atMs = 2000
-  for (const { gpu, slow } of all) host({ t: 'swp', g: gpu, d: base64(slow.transcript.swp) })
+  for (const { gpu, slow } of all) host({ t: 'swp', g: gpu, h: hex(slow.transcript.swp) })
   for (const { gpu, slow } of all) {
     us({ c: 'roots', gpu })
     host({ t: 'roots', g: gpu, d: base64(slow.transcript.roots) })

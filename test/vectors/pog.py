@@ -97,7 +97,7 @@ def run(seed: bytes, nonce: bytes, gpu: int, n: int, rounds: int, w: int, f: int
         leaves.append(bytes(32))
     return {
         "seed": seed.hex(), "nonce": nonce.hex(), "gpu": gpu, "n": n, "K": rounds, "w": w, "f": f, "lanes": lanes, "r": r, "Q": steps,
-        "first": states[1][0, :8].tolist(), "roots": [x.hex() for x in roots], "tip": roots[-1].hex(), "last": sha(states[-1].tobytes()).hex(),
+        "first": states[1][0, :8].tolist(), "roots": [x.hex() for x in roots], "last": sha(states[-1].tobytes()).hex(),
         "swept": sha(u[-1].tobytes()).hex(), "swr": merkle(leaves).hex(),
         "clocks": [sha(*roots).hex(), sha(merkle(leaves)).hex()],  # what stops them: hashes over all that is committed to
     }

@@ -21,17 +21,13 @@ describe('vectors', () => {
     expect(before.map((row) => chainByte(weights, row))).toEqual(first)
   })
 
-  it.each(small)(
-    'a whole proof at n=$n K=$K w=$w f=$f, GPU $gpu',
-    { timeout: 180_000 },
-    ({ seed, nonce, gpu, roots, tip, last, swept, swr, clocks, ...sizes }) => {
-      const slow = new SlowGpu({ sizes, seed: Buffer.from(seed, 'hex') }, gpu).sweep(Buffer.from(nonce, 'hex'))
-      const { transcript } = slow
-      expect([hex(transcript.roots), roots.at(-1)]).toEqual([roots.join(''), tip])
-      expect([hex(transcript.swr), hex(transcript.tip), hex(transcript.swp)]).toEqual([swr, ...clocks])
-      expect([sha(at(slow.states, sizes.K)), sha(at(slow.u, sizes.Q))]).toEqual([last, swept])
-    },
-  )
+  it.each(small)('a whole proof at n=$n K=$K w=$w f=$f, GPU $gpu', { timeout: 180_000 }, ({ seed, nonce, gpu, roots, last, swept, swr, clocks, ...sizes }) => {
+    const slow = new SlowGpu({ sizes, seed: Buffer.from(seed, 'hex') }, gpu).sweep(Buffer.from(nonce, 'hex'))
+    const { transcript } = slow
+    expect(hex(transcript.roots)).toBe(roots.join(''))
+    expect([hex(transcript.swr), hex(transcript.tip), hex(transcript.swp)]).toEqual([swr, ...clocks])
+    expect([sha(at(slow.states, sizes.K)), sha(at(slow.u, sizes.Q))]).toEqual([last, swept])
+  })
 })
 
 describe('arithmetic', () => {

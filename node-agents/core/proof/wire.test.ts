@@ -4,7 +4,7 @@ import { commandLine } from './commands.ts'
 import { Malformed } from './fault.ts'
 import { base64Length, readMessage } from './wire.ts'
 
-const root = 'ab'.repeat(32)
+const hash = 'ab'.repeat(32)
 const bytes = Buffer.alloc(32, 0xab)
 const MESSAGES: [Record<string, unknown>, Record<string, unknown>?][] = [
   [{ t: 'hello', v: 2, torch: '2.5.1', g: 0, name: 'NVIDIA H100', mem: 85_000_000_000 }],
@@ -12,10 +12,10 @@ const MESSAGES: [Record<string, unknown>, Record<string, unknown>?][] = [
   [{ t: 'pong', n: '0123456789abcdef' }],
   [{ t: 'warn', g: 0, e: 'bf16', m: 'not there' }],
   [{ t: 'ready', g: 0, engine: 'i8' }],
-  [{ t: 'tip', g: 3, root }, { root: bytes }],
+  [{ t: 'tip', g: 3, h: hash }, { h: bytes }],
   [{ t: 'roots', g: 0, d: bytes.toString('base64') }, { d: bytes }],
-  [{ t: 'swp', g: 0, d: 'AA==' }, { d: Buffer.alloc(1) }],
-  [{ t: 'swr', g: 0, root }, { root: bytes }],
+  [{ t: 'swp', g: 0, h: hash }, { h: bytes }],
+  [{ t: 'swr', g: 0, root: hash }, { root: bytes }],
   [{ t: 'o', g: 0, k: 2047, d: '' }, { d: Buffer.alloc(0) }],
   [{ t: 'done', g: 63 }],
   [{ t: 'error', g: 0, m: 'out of order' }],
@@ -47,8 +47,8 @@ describe('messages', () => {
     ['another version', '{"t":"hello","v":1,"torch":"2","g":0,"name":"","mem":1}', 'message "hello": v:'],
     ['endless memory', '{"t":"hello","v":2,"torch":"2","g":0,"name":"","mem":1e999}', 'message "hello": mem:'],
     ['a long name', JSON.stringify({ t: 'hello', v: 2, torch: '2', g: 0, name: 'x'.repeat(301), mem: 1 }), 'message "hello": name:'],
-    ['a hash that is too short', '{"t":"tip","g":0,"root":"abcd"}', 'message "tip": root: 32 bytes'],
-    ['a hash in upper case', `{"t":"tip","g":0,"root":"${root.toUpperCase()}"}`, 'message "tip": root: 32 bytes'],
+    ['a hash that is too short', '{"t":"tip","g":0,"h":"abcd"}', 'message "tip": h: 32 bytes'],
+    ['a hash in upper case', `{"t":"tip","g":0,"h":"${hash.toUpperCase()}"}`, 'message "tip": h: 32 bytes'],
     ['an opening without number', '{"t":"o","g":0,"d":""}', 'message "o": k:'],
     ['an opening beyond any request', '{"t":"o","g":0,"k":2048,"d":""}', 'message "o": k:'],
     ['bulk that is no text', '{"t":"roots","g":0,"d":[1,2]}', 'message "roots": d:'],
@@ -124,8 +124,8 @@ describe('commands', () => {
   it.each([
     [commandLine({ c: 'ping', nonce: Buffer.alloc(8, 1) }), '{"c":"ping","n":"0101010101010101"}\n'],
     [commandLine({ c: 'prep', sizes }), '{"c":"prep","n":1024,"K":8,"w":16,"f":4,"engine":"auto"}\n'],
-    [commandLine({ c: 'go', seed: bytes }), `{"c":"go","seed":"${root}"}\n`],
-    [commandLine({ c: 'sweep', gpu: 1, nonce: bytes, sizes }), `{"c":"sweep","g":1,"nonce":"${root}","lanes":8,"r":2,"Q":40}\n`],
+    [commandLine({ c: 'go', seed: bytes }), `{"c":"go","seed":"${hash}"}\n`],
+    [commandLine({ c: 'sweep', gpu: 1, nonce: bytes, sizes }), `{"c":"sweep","g":1,"nonce":"${hash}","lanes":8,"r":2,"Q":40}\n`],
     [commandLine({ c: 'roots', gpu: 1 }), '{"c":"roots","g":1}\n'],
     [commandLine({ c: 'open', gpu: 2, request: { rows: [[1, 2]], u: [[3, 4]] } }), '{"c":"open","g":2,"rows":[[1,2]],"u":[[3,4]]}\n'],
     [commandLine({ c: 'quit' }), '{"c":"quit"}\n'],

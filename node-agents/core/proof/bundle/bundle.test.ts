@@ -92,12 +92,12 @@ describe('evidence of a dishonest session', () => {
     expect(report.end?.identity).toBeNull()
   })
 
-  it('shows a tip that is not the last root, for which nothing was opened', async () => {
+  it('shows a tip that is not the hash of the roots, for which nothing was opened', async () => {
     const path = fresh()
     const record = recorded()
     const at = record.lines.findIndex(({ line }) => line.startsWith('{"t":"tip"'))
     const lines = record.lines.filter(({ line }) => !line.startsWith('{"c":"open"') && !/^\{"t":"(o|done)"/.test(line))
-    lines[at] = { from: 'host', atMs: 1000, line: `{"t":"tip","g":0,"root":"${'00'.repeat(32)}"}` }
+    lines[at] = { from: 'host', atMs: 1000, line: `{"t":"tip","g":0,"h":"${'00'.repeat(32)}"}` }
     const mismatch = { gpu: 0, check: 'tip', at: { state: 4 } } as const
     const gpus = [{ gpu: 0, result: 'mismatch', mismatch } as const, { gpu: 1, result: 'unfinished', checked: 0, asked: 9 } as const]
     const session = { ...record.outcome.session, verdict: { result: 'mismatch' as const, gpus, fault: null, text: 'the tip' } }

@@ -48,7 +48,7 @@ export class Replay {
   }
 
   verdict(): Verdict {
-    // Nobody is asked for anything once a tip is not the root that it should be: that is exact already.
+    // Nobody is asked for anything once a line that stopped a clock is not the hash that it should be: that is exact already.
     if (this.committed() !== null) for (const [gpu, of] of this.#gpus.entries()) this.#checkTip(gpu, of)
     return this.#verifier.verdict()
   }
@@ -124,8 +124,8 @@ export class Replay {
   }
 
   #keep(message: Message, of: Gpu, atMs: number): void {
-    if (message.t === 'tip') Object.assign(of, { tip: message.root, tipAtMs: atMs })
-    else if (message.t === 'swp') Object.assign(of, { swp: message.d, swpAtMs: atMs })
+    if (message.t === 'tip') Object.assign(of, { tip: message.h, tipAtMs: atMs })
+    else if (message.t === 'swp') Object.assign(of, { swp: message.h, swpAtMs: atMs })
     else if (message.t === 'roots') of.roots = message.d
     else if (message.t === 'swr') {
       of.swr = message.root

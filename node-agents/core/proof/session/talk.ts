@@ -142,18 +142,17 @@ export class GpuTalk {
     return this.#go('ready', 'prep', 'ready')
   }
 
-  #tipped({ root }: Of<'tip'>, atMs: number): Command {
+  #tipped({ h }: Of<'tip'>, atMs: number): Command {
     this.#go('tip', 'chain', 'sweep')
-    this.#tip = root
+    this.#tip = h
     this.#chainMs = this.#took('tip', atMs)
     this.#nonce = this.#random.bytes(32)
     return { c: 'sweep', gpu: this.gpu, nonce: this.#nonce, sizes: this.#sizes }
   }
 
-  #swept({ d }: Of<'swp'>, atMs: number): null {
+  #swept({ h }: Of<'swp'>, atMs: number): null {
     this.#go('swp', 'sweep', 'swept')
-    checkLength(d, HASH_BYTES, 'swp')
-    this.#swp = d
+    this.#swp = h
     this.#sweepMs = this.#took('swp', atMs)
     return null
   }
