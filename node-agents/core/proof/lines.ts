@@ -1,5 +1,7 @@
 import { Malformed } from './fault.ts'
 import { HASH_BYTES } from './merkle.ts'
+import { mostOpenings } from './request.ts'
+import { checksPerGpu } from './sample.ts'
 import { laneOpeningBytes, rowOpeningBytes, type Sizes } from './sizes.ts'
 import { base64Length } from './wire.ts'
 
@@ -13,8 +15,14 @@ const NEWLINE = 10
 
 /** Longest line that a script has to send in these sizes: roots or an opening, whose lengths are known to the byte. */
 export function lineLimit(sizes: Sizes): number {
-  const bulk = Math.max(sizes.K * HASH_BYTES, sizes.lanes * HASH_BYTES, rowOpeningBytes(sizes), laneOpeningBytes(sizes))
+  const bulk = Math.max(sizes.K * HASH_BYTES, rowOpeningBytes(sizes), laneOpeningBytes(sizes))
   return Math.max(LINE_LIMIT, base64Length(bulk) + ENVELOPE)
+}
+
+/** Most bytes in which so many GPUs open what they are asked for. */
+export function openingBytes(sizes: Sizes, gpus: number): number {
+  const { rows, lanes } = mostOpenings(checksPerGpu(gpus), sizes)
+  return gpus * (rows * (base64Length(rowOpeningBytes(sizes)) + ENVELOPE) + lanes * (base64Length(laneOpeningBytes(sizes)) + ENVELOPE))
 }
 
 /** Cuts what comes into lines, and keeps no more than one line that is not yet whole. */

@@ -26,6 +26,11 @@ export function dueOpenings({ chain, sweep }: Sample, sizes: Sizes): Due[] {
   return [...chain.flatMap(pair), ...sweep.flatMap(terms), ...sweep.flatMap(lanes)]
 }
 
+/** How many openings so many checks need at most: those of the chain that are of its first round need one row less. */
+export function mostOpenings({ chain, sweep }: { chain: number; sweep: number }, { r }: Pick<Sizes, 'r'>): { rows: number; lanes: number } {
+  return { rows: 2 * chain + r * sweep, lanes: 2 * sweep }
+}
+
 export function openRequest(due: Due[]): OpenRequest {
   return {
     rows: due.flatMap((d) => ('state' in d ? [[d.state, d.row] as [number, number]] : [])),

@@ -19,7 +19,9 @@ export type Sizes = {
   Q: number
 }
 
-/** Beyond this n the sums of the private check are no longer exact in doubles (freivalds.ts). The others are those that the script takes. */
+/** GPUs of one machine, which are numbered from 0 on. The script takes no more. */
+export const MAX_GPUS = 64
+/** Beyond this n the sums of the private check are no longer exact in doubles (freivalds.ts). The script takes all of these. */
 export const MAX: Sizes = { n: 32_768, K: 1500, w: 1024, f: 64, lanes: 64, r: 16, Q: 65_536 }
 /** A GPU keeps them beside its states, and the verifier asks for some. Ten times what the largest card needs. */
 const MAX_SWEEP_BYTES = 2 ** 31

@@ -1,10 +1,9 @@
 import * as z from 'zod'
 import { Malformed } from './fault.ts'
+import { MAX_GPUS } from './sizes.ts'
 
 /** The lines of the script that runs on the GPUs (gpu/proof.py): one JSON object each, hashes in hex, bulk in base64. */
 
-/** GPUs of one machine are numbered below this. */
-const MAX_GPUS = 64
 /** Openings that one request may ask for. */
 const MAX_OPENINGS = 2048
 /** A number of bytes, such as of memory, that doubles still hold exactly. */

@@ -6,6 +6,7 @@ import { loadHotkey } from '../../core/hotkey.ts'
 import { lockFile } from '../../core/lock.ts'
 import { errno, Mistake } from '../../core/mistake.ts'
 import type { Driver, Owner } from '../../core/ports.ts'
+import { ENDING, PARTIAL } from '../../core/proof/bundle/write.ts'
 import { PYTHON } from '../../core/proof/run.ts'
 import { sshShell } from '../../core/ssh/client.ts'
 import type { CheckConfig } from '../config.ts'
@@ -16,8 +17,7 @@ import { type Trial, tryProof } from './trial.ts'
 /** Stands for the hotkey on a host that has none. */
 const NOBODY = 'nobody'
 const FOLDER = 'trial'
-/** Evidence that was given no other place, and how much of it stays. */
-const ENDING = '.bundle'
+/** Files of evidence that was given no other place: so many stay. */
 const KEPT = 8
 
 export type Order = {
@@ -80,7 +80,7 @@ async function begin(
 async function nextBundle(folder: string): Promise<string> {
   const names = (await readdir(folder)).sort()
   const whole = names.filter((name) => name.endsWith(ENDING))
-  const gone = [...names.filter((name) => name.includes(`${ENDING}.`)), ...whole.slice(0, Math.max(0, whole.length - KEPT + 1))]
+  const gone = [...names.filter((name) => name.endsWith(PARTIAL)), ...whole.slice(0, Math.max(0, whole.length - KEPT + 1))]
   for (const name of gone) await rm(join(folder, name), { force: true })
   return join(folder, `${new Date().toISOString().replaceAll(':', '.')}${ENDING}`)
 }

@@ -1,13 +1,10 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../../core/log.ts'
+import { ENDING, PARTIAL } from '../../core/proof/bundle/write.ts'
 
 /** Where the evidence lies. @param state the state directory */
 export const folderOf = (state: string) => join(state, 'proofs')
-
-const ENDING = '.bundle'
-/** What a file is called until it is whole. */
-const HALF = '.partial'
 
 /** How much is kept: so many files, and so many bytes in all. */
 export type Bound = { count: number; bytes: number }
@@ -87,7 +84,7 @@ export class Bundles {
   /** What a process that died left behind. */
   async #halves(): Promise<string[]> {
     const names = await readdir(this.#folder)
-    return names.filter((name) => name.endsWith(HALF) && !this.#open.has(name.slice(0, -HALF.length)))
+    return names.filter((name) => name.endsWith(PARTIAL) && !this.#open.has(name.slice(0, -PARTIAL.length)))
   }
 
   async #files(): Promise<File[]> {

@@ -4,13 +4,12 @@ import { identify } from '../identify/identify.ts'
 import { measure } from '../identify/measure.ts'
 import { sizesFor } from '../identify/task.ts'
 import type { Claim } from '../identify/types.ts'
+import { CREDIT } from '../session/limits.ts'
 import type { Sizes } from '../sizes.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Stamps } from './replay.ts'
 import type { End, Finding, Header, Judged, Report } from './types.ts'
 
-/** At most this part of a time is taken off for the way there and back. */
-const CREDIT = 0.03
 /** Stamps are rounded to the microsecond. */
 const ROUNDING_MS = 0.01
 /** The clock of a part may start before its line is noted, when this machine is busy. */

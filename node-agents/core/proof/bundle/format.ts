@@ -3,6 +3,7 @@ import { statement } from '../../../../schema/statement.ts'
 import { oneLine } from '../../text.ts'
 import { Malformed } from '../fault.ts'
 import { PHASES, type Heard } from '../session/types.ts'
+import { MAX_GPUS } from '../sizes.ts'
 import type { End, Header, Outcome, Seal } from './types.ts'
 
 /**
@@ -36,7 +37,7 @@ const hex = z.string().regex(/^([0-9a-f]{2}){1,256}$/)
 const sizes = z.strictObject({ n: count, K: count, w: count, f: count, lanes: count, r: count, Q: count })
 const pulse = z.strictObject({ round: z.int().positive(), randomness: hex, signature: hex })
 const seed = z.strictObject({ fresh: digest, pulse: pulse.nullable(), validator: name, miner: name, hostKey: name, round: name })
-const header = z.strictObject({ v: z.literal(1), seed, sizes, gpus: z.int().min(1).max(64), goAtMs: z.number().min(0).max(LAST_MS), by: name.nullable() })
+const header = z.strictObject({ v: z.literal(1), seed, sizes, gpus: z.int().min(1).max(MAX_GPUS), goAtMs: z.number().min(0).max(LAST_MS), by: name.nullable() })
 
 const place = z.union([
   z.strictObject({ state: count, row: count.exactOptional(), column: count.exactOptional() }),
@@ -59,8 +60,8 @@ const end = z.strictObject({
   ended: z.enum(['complete', 'timeout', 'broken', 'refused', 'malformed']),
   phase: z.enum(PHASES),
   text,
-  verdict: z.strictObject({ result, text, gpus: z.array(judged).max(64) }),
-  times: z.array(z.strictObject({ gpu: count, chainMs: ms, sweepMs: ms })).max(64),
+  verdict: z.strictObject({ result, text, gpus: z.array(judged).max(MAX_GPUS) }),
+  times: z.array(z.strictObject({ gpu: count, chainMs: ms, sweepMs: ms })).max(MAX_GPUS),
   rttMs: ms.nullable(),
   claim: z.strictObject({ model: name, count, vramMb: z.number(), simulated: z.boolean() }),
   identity: identity.nullable(),

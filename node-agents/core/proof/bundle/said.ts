@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { Malformed } from '../fault.ts'
+import { MAX_GPUS } from '../sizes.ts'
 
-const gpu = z.int().nonnegative().lt(64)
+const gpu = z.int().nonnegative().lt(MAX_GPUS)
 const bytes32 = z
   .string()
   .regex(/^[0-9a-f]{64}$/)

@@ -11,7 +11,10 @@ import type { Header, Outcome } from './types.ts'
 
 /** Bytes that may wait for the disk: a session is never held up by it, so there has to be an end. */
 const MAX_WAITING = 32 * 2 ** 20
-const PARTIAL = '.partial'
+/** How files of evidence end, */
+export const ENDING = '.bundle'
+/** and what follows while one is not whole. */
+export const PARTIAL = '.partial'
 
 /**
  * Writes the evidence of one session while it runs, to FILE.partial, which becomes FILE when it is whole. For its owner only. What goes

@@ -1,10 +1,8 @@
 import type { Card } from '../../catalog.ts'
 import { Mistake } from '../../mistake.ts'
-import { TOTAL_LIMIT } from '../lines.ts'
-import { checksPerGpu } from '../sample.ts'
+import { openingBytes, TOTAL_LIMIT } from '../lines.ts'
 import type { Task } from '../session/types.ts'
-import { checkSizes, laneOpeningBytes, MAX, rowOpeningBytes, type Sizes } from '../sizes.ts'
-import { base64Length } from '../wire.ts'
+import { checkSizes, MAX, type Sizes } from '../sizes.ts'
 import { gatesOf } from './gates.ts'
 import { chainOps, sweepBytes } from './measure.ts'
 import { askedMib, SHAPES, STATES_PER_STEP, statesFor } from './memory.ts'
@@ -55,11 +53,4 @@ function sizesIn({ n, w, f }: (typeof SHAPES)[number], mib: number, card: Card):
   const wanted = Math.ceil((SWEEP_S * card.expected.gbs * 1e9) / (r * n ** 2))
   const Q = Math.max(least, Math.min(wanted, Math.floor(MAX_U / (lanes * n)) - 1))
   return Q <= MAX.Q ? { n, K, w, f, lanes, r, Q } : null
-}
-
-/** What all GPUs send when they open, in base64. */
-function openingBytes(sizes: Sizes, gpus: number): number {
-  const { chain, sweep } = checksPerGpu(gpus)
-  const rows = (2 * chain + sizes.r * sweep) * base64Length(rowOpeningBytes(sizes))
-  return gpus * (rows + 2 * sweep * base64Length(laneOpeningBytes(sizes)))
 }

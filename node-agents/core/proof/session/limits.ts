@@ -1,8 +1,9 @@
 import { PROOF_MAX_MS } from '../../../../schema/proof.ts'
-import { LINE_LIMIT, TOTAL_LIMIT } from '../lines.ts'
+import { LINE_LIMIT, openingBytes, TOTAL_LIMIT } from '../lines.ts'
 import { HASH_BYTES } from '../merkle.ts'
+import { mostOpenings } from '../request.ts'
 import { checksPerGpu } from '../sample.ts'
-import { checkSizes, laneOpeningBytes, rowOpeningBytes, type Sizes } from '../sizes.ts'
+import { checkSizes, MAX_GPUS, type Sizes } from '../sizes.ts'
 import { base64Length } from '../wire.ts'
 import type { Task } from './types.ts'
 
@@ -18,16 +19,14 @@ export const PREP_MS = 120_000
 /** The whole session: by then the edge has ended the proof. What is proved without an edge takes no longer. */
 export const SESSION_MS = PROOF_MAX_MS
 
-/** They are numbered below this. */
-const MAX_GPUS = 64
 /** Part of a measured time that may be taken off for the way there and back. */
-const CREDIT = 0.03
-/** Part of what a card can do that passes, until cards are calibrated. */
+export const CREDIT = 0.03
+/** A card that is as much slower than the slowest that may pass is still waited for: it may be worth something as a lesser one. */
 const SLACK = 0.85
 /** Chunks that carry fewer bytes than this on average are there to keep us busy. */
 const LEAST_CHUNK = 64
 
-/** Longest a timed part may take: 1/0.85 of what the slowest card that may pass takes, two ways there and back, and a second. */
+/** Longest a timed part may take: 1/SLACK of what the slowest card that may pass takes, two ways there and back, and a second. */
 export function timedLimitMs(expectedMs: number, rttMs: number): number {
   return expectedMs / SLACK + 2 * rttMs + 1000
 }
@@ -53,7 +52,7 @@ export function rootsLimitMs(sizes: Sizes, gpus: number): number {
 
 /** All openings of all GPUs, and a tree for each of them. */
 export function openLimitMs(sizes: Sizes, gpus: number): number {
-  const { rows } = openings(sizes, gpus)
+  const { rows } = mostOpenings(checksPerGpu(gpus), sizes)
   return OPEN_MS + openingBytes(sizes, gpus) / SLOWEST + gpus * rows * treeMs(sizes)
 }
 
@@ -79,23 +78,10 @@ export function chunkLimit(total: number): number {
   return total / LEAST_CHUNK
 }
 
-/** Most openings that a GPU is asked for: a check of the chain takes two rows of states, one of the sweep r, and two of U. */
-function openings({ r }: Sizes, gpus: number): { rows: number; lanes: number } {
-  const { chain, sweep } = checksPerGpu(gpus)
-  return { rows: 2 * chain + r * sweep, lanes: 2 * sweep }
-}
-
 function rootBytes({ K }: Sizes, gpus: number): number {
   return gpus * base64Length(HASH_BYTES * (K + 2))
 }
 
 function honestBytes(sizes: Sizes, gpus: number): number {
   return openingBytes(sizes, gpus) + rootBytes(sizes, gpus)
-}
-
-function openingBytes(sizes: Sizes, gpus: number): number {
-  const { rows, lanes } = openings(sizes, gpus)
-  const envelope = 64
-  const one = rows * (base64Length(rowOpeningBytes(sizes)) + envelope) + lanes * (base64Length(laneOpeningBytes(sizes)) + envelope)
-  return gpus * one
 }
