@@ -18,10 +18,13 @@ export function firstThatHolds(picks: Pick[], spec: Spec, asker: Asker, quota: S
     JOIN agents a ON a.hotkey = m.hotkey
     WHERE ${mayTake(asker)} AND k.value ->> 'take' <= ${quota}
       AND (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND ${ofModel} AND ${matches(spec.gpu, asker)}) >= k.value ->> 'take'
-      AND NOT EXISTS (SELECT 1 FROM claims l JOIN allocations x ON x.id = l.allocation_id WHERE l.hotkey = m.hotkey AND l.freed_at IS NULL AND x.exclusive = 1)
+      AND NOT ${hasAlone}
       ${whole ? sql`AND NOT EXISTS (SELECT 1 FROM gpus g WHERE g.hotkey = m.hotkey AND g.gone_at IS NULL AND NOT ${untaken(asker, sql`g.claimed_by`)})` : sql``}
     ORDER BY k.key LIMIT 1`
 }
+
+/** Whether somebody rents host `m` as a whole, to himself. */
+export const hasAlone = sql`EXISTS (SELECT 1 FROM claims l JOIN allocations x ON x.id = l.allocation_id WHERE l.hotkey = m.hotkey AND l.freed_at IS NULL AND x.exclusive = 1)`
 
 const ofModel = sql`(k.value ->> 'modelKey' IS NULL OR g.model_key = k.value ->> 'modelKey')`
 

@@ -1,6 +1,7 @@
 import { sql, type SQL } from 'drizzle-orm'
 import { PROOF_MAX_MS, PROOF_PAUSE_MS, PROOFS_OPEN_EACH, PROOFS_PER_HOUR, PROOFS_PER_HOUR_EACH } from '../../schema/proof.ts'
 import { type Asker, fit, matches, roomFor } from './candidates.ts'
+import { hasAlone } from './claims.ts'
 import { twicePreempted } from './due.ts'
 
 const HOUR_MS = 3600_000
@@ -39,7 +40,7 @@ export function placeOf({ hotkey, image, asker }: Asked): SQL {
       (SELECT count(*) FROM gpus t WHERE t.hotkey = m.hotkey AND t.gone_at IS NULL) AS total,
       (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND ${matches({ count: 'all' }, asker)}) AS free,
       EXISTS (SELECT 1 FROM agents v WHERE v.hotkey = ${validator} AND v.role = 'validator' AND v.standing = 'active') AS may,
-      (${fit(asker.simulated)}) AS fit, (${roomFor(asker)}) AS room,
+      (${fit(asker.simulated)}) AS fit, (${roomFor(asker)} AND NOT ${hasAlone}) AS room,
       EXISTS (SELECT 1 FROM miner_images i WHERE i.hotkey = m.hotkey AND i.reference = ${image}) AS offered,
       (SELECT p.ends_at ${ofMiner} AND p.ended_at IS NULL) AS openUntil,
       (SELECT count(*) FROM proofs p WHERE p.validator = ${validator} AND p.ended_at IS NULL) AS openHere,

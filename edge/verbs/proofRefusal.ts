@@ -18,7 +18,7 @@ export function proofRefusal(place: Place | null, image: string, nowMs: number):
   if (place.openHere >= PROOFS_OPEN_EACH) return no(`you have ${place.openHere} proofs open: close some of them`, LATER_S.full)
   if (!place.fit) return no('it takes nothing new now: it is away, draining, or not healthy', LATER_S.unfit)
   if (place.free === 0) return no('none of its cards is free', LATER_S.cards)
-  if (!place.room) return no('its disk cannot be shared with the tenant it has', LATER_S.cards)
+  if (!place.room) return no('the tenant it has shares neither the host nor its disk', LATER_S.cards)
   if (!place.offered) return no(`it does not run ${image}, in which proofs are made`, LATER_S.image)
   return null
 }

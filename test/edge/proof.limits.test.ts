@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { hostFacts } from '../support/agent.ts'
 import { query } from '../support/database.ts'
 import { onOneEdge, readUntil, type TestEdge } from '../support/edge.ts'
 import { proved, readyProof, validatorAt, WireValidator } from '../support/proofs.ts'
@@ -61,6 +62,16 @@ describe('a proof is refused', () => {
     expect(none).toMatchObject(refused('none of its cards is free'))
     expect(none.retryAfter).toBe(String(none.retry_after_s))
     expect(Number(none.retryAfter)).toBeGreaterThan(0)
+  })
+
+  it('for cards that appear on a host that somebody has to himself', async () => {
+    const name = model()
+    const miner = await edge.miner(1, name)
+    expect((await edge.allocate(key, { gpu: { count: 'all', model: name } })).status).toBe(202)
+    const grown = hostFacts(miner.hotkey, 2, name)
+    miner.facts = { ...miner.facts, gpu: grown.gpu }
+    await miner.obey()
+    expect(await validator.open(miner.hotkey)).toMatchObject(refused('the tenant it has shares neither the host nor its disk'))
   })
 
   it('while another is open, of two that ask at once one is let in, and the same request is given the same proof', { timeout: 60_000 }, async () => {
