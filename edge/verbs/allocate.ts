@@ -48,7 +48,9 @@ export async function allocate(ctx: Ctx, { caller, input, idempotencyKey }: Allo
     }
     const other = idempotencyKey === undefined ? null : await replayed(ctx, caller, idempotencyKey, bodyHash)
     if (other) return other
-    await refuseOverQuota(ctx, caller, spec, picks)
+    const refusal = await overQuota(ctx, caller, spec, picks)
+    // Of cards that only a proof has, the answer is that of cards that are rented: else anybody without quota could ask for the difference.
+    if (refusal) throw free.length > 0 ? refusal : await noRoom(ctx, spec)
   }
   throw new Problem('no_capacity', 'every matching host was taken while this request ran; try again')
 }
@@ -150,13 +152,14 @@ async function claim(ctx: Ctx, c: Claim): Promise<{ hotkey: string; deadlineAt: 
   return typeof hotkey === 'string' ? { hotkey, deadlineAt } : null
 }
 
-async function refuseOverQuota(ctx: Ctx, caller: Caller, spec: Spec, picks: Pick[]): Promise<void> {
+async function overQuota(ctx: Ctx, caller: Caller, spec: Spec, picks: Pick[]): Promise<Problem | null> {
   const used = await usageOf(ctx.db, caller.keyId)
   const { maxAllocations, maxGpus } = caller.quota
   if (used.allocations >= maxAllocations)
-    throw new Problem('quota_exceeded', `this key holds ${used.allocations} of ${maxAllocations} allocations; release one`)
+    return new Problem('quota_exceeded', `this key holds ${used.allocations} of ${maxAllocations} allocations; release one`)
   const take = spec.gpu.count === 'all' ? Math.min(...picks.map((p) => p.take)) : spec.gpu.count
-  if (used.gpus + take > maxGpus) throw new Problem('quota_exceeded', `this key holds ${used.gpus} of ${maxGpus} GPUs and asks for ${take} more`)
+  if (used.gpus + take > maxGpus) return new Problem('quota_exceeded', `this key holds ${used.gpus} of ${maxGpus} GPUs and asks for ${take} more`)
+  return null
 }
 
 async function noRoom(ctx: Ctx, spec: Spec): Promise<Problem> {

@@ -69,16 +69,19 @@ describe('a rent', () => {
     const miner = await edge.miner(4, name)
     const { id } = await validator.open(miner.hotkey)
     const poor = await edge.key('poor', { max_gpus: 3 })
-    expect((await rent(name, 'all', poor)).body.code).toBe('quota_exceeded')
+    expect((await rent(name, 'all', poor)).body.code).toBe('no_capacity')
     const full = await edge.key('full', { max_allocations: 1 })
     const elsewhere = model()
     await edge.miner(1, elsewhere)
     expect((await rent(elsewhere, 1, full)).status).toBe(202)
-    expect((await rent(name, 1, full)).body.code).toBe('quota_exceeded')
+    const whileProved = [await rent(name, 1, full), await rent(name, 'all', poor)].map((r) => r.body)
     expect((await rent(name, 5)).body.code).toBe('no_capacity')
     expect((await validator.look(id)).state).toBe('starting')
     expect((await rent(name, 'all')).body.gpus).toHaveLength(4)
     expect((await validator.look(id)).state).toBe('preempted')
+    const whileRented = [await rent(name, 1, full), await rent(name, 'all', poor)].map((r) => r.body)
+    const words = ({ code, detail }: { code: string; detail?: string }) => [code, detail]
+    expect(whileProved.map(words), 'who has no quota cannot tell a proof from a rent').toEqual(whileRented.map(words))
   })
 
   it('that shares a disk takes it from a proof too', async () => {
