@@ -37,7 +37,7 @@ beforeEach(async () => void (state = await mkdtemp(join(tmpdir(), 'prover-'))))
 afterEach(() => rm(state, { recursive: true, force: true }))
 
 function stateOf(change: Partial<ProofState> = {}): ProofState {
-  const at = { allocation: ID, incarnation: 1, host: '203.0.113.7', port: 20_022, fingerprint: fingerprint(hostKey) }
+  const at = { allocation: change.id ?? ID, incarnation: 1, host: '203.0.113.7', port: 20_022, fingerprint: fingerprint(hostKey) }
   const endpoint = { host: at.host, port: at.port, user: 'root', host_key: hostKey, signature: miner.sign(hostKeyStatement(at)) }
   const gpus = [{ uuid: 'GPU-0', model: 'NVIDIA H200', vram_mb: 143_771, simulated: true, rented_ms: 5 }]
   const times = { opened_at_ms: 0, go_at_ms: null, committed_at_ms: null, closed_at_ms: null, ends_at_ms: 300_000 }
@@ -76,6 +76,7 @@ type Change = {
   proofs?: Proof[]
   writer?: EdgeProverDeps['openBundle']
   pulse?: () => Promise<null>
+  time?: Clock
 }
 
 /** A prover at an edge that says these states one after the other. */
@@ -88,6 +89,7 @@ function world({
   proofs = [],
   writer,
   pulse = async () => null,
+  time = clock,
 }: Change = {}) {
   const marks: MarkProof[] = []
   const challenges: NewChallenge[] = []
@@ -118,7 +120,7 @@ function world({
     python: 'python3',
     script: new Uint8Array(),
     session,
-    clock,
+    clock: time,
     log,
   })
   const closes = () => marks.flatMap((m) => (m.mark === 'close' ? [m.verdict] : []))
@@ -150,6 +152,37 @@ describe('a proof through the edge', () => {
     expect(verdict && holds(verdict)).toBe(true)
     expect(await readdir(folderOf(state))).toEqual([`${ID}.bundle`])
     expect(proved.evidence).toMatchObject({ proof: ID, mismatch: false, bundle: { file: `${ID}.bundle`, digest: verdict?.bundle } })
+  })
+
+  it('checks nobody while the clock of another runs: they share the thread that reads the clocks', async () => {
+    const order: string[] = []
+    const marked = (mark: string) => w.marks.filter((m) => m.mark === mark).length
+    const quick = async ({ hooks, signal }: Over) => {
+      await hooks.go(signal)
+      await hooks.committed('ab'.repeat(32), signal)
+      order.push('quick is checked')
+      return passed
+    }
+    const slow = async ({ hooks, signal }: Over) => {
+      await hooks.go(signal)
+      await until('the quick one has committed', () => marked('committed') === 1)
+      order.push('the clock of slow stops')
+      await hooks.committed('ab'.repeat(32), signal)
+      return passed
+    }
+    const sessions = [slow, quick]
+    const w = world({
+      states: [stateOf(), stateOf({ id: 'al_01jd0000000000000000000001' })],
+      time: realClock,
+      session: async (over) => {
+        const session = sessions.shift() ?? quick
+        if (session === quick) await until('the slow one has started', () => marked('go') === 1)
+        return session(over)
+      },
+    })
+    const proved = await Promise.all([w.prover.prove(target, never), w.prover.prove(target, never)])
+    expect(proved).toMatchObject([{ result: 'valid' }, { result: 'valid' }])
+    expect(order).toEqual(['the clock of slow stops', 'quick is checked'])
   })
 
   it('calls it cheating only after a second mismatch, in another session', async () => {

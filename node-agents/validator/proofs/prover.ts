@@ -16,6 +16,7 @@ import { type Greeting, keepGreetings } from './liveness.ts'
 import { NotProved } from './not-proved.ts'
 import { openAt, TAKEN } from './open.ts'
 import { freeCards } from './plan.ts'
+import { Quiet } from './quiet.ts'
 import type { Writer } from './record.ts'
 import { evidenceOf, signVerdict } from './sign.ts'
 import { judgedOf, type Tripped } from './trip.ts'
@@ -56,9 +57,11 @@ const newKey = () => generateHostKey('')
 /** Proves miners over SSH, in containers that the edge has them make as for any client. */
 export class EdgeProver implements Prover {
   readonly #d: EdgeProverDeps
+  readonly #quiet: Quiet
 
   constructor(deps: EdgeProverDeps) {
     this.#d = deps
+    this.#quiet = new Quiet(deps.clock)
   }
 
   async prove(target: ProofTarget, signal: AbortSignal, seat: Seat = ALONE): Promise<Proved> {
@@ -123,7 +126,7 @@ export class EdgeProver implements Prover {
 
   async #judged(opened: ProofState, trip: { hotkey: string; key: string; seat: Seat; greeted: Greeting[] }, signal: AbortSignal): Promise<Tripped> {
     try {
-      return await judgedOf(opened, trip, this.#d, signal)
+      return await judgedOf(opened, { ...trip, quiet: this.#quiet }, this.#d, signal)
     } catch (error) {
       if (!(error instanceof NotProved)) throw error
       return { judged: failed(error.message), bundle: null, unreachable: error.unreachable }
