@@ -217,10 +217,12 @@ describe('a round of proofs', { timeout: 60_000 }, () => {
     const later = world(1, prove, { patience: { retries: 3, intervalMs: 1 } })
     await later.proofs.round(block(1000), never)
     expect([tries, later.kept.map((p) => p.result)]).toEqual([2, ['valid']])
+    expect(later.marks.map((m) => m.job)).toContain(FINISHED)
     ;[tries, ready] = [0, 1000]
-    const never_ = world(1, prove, { patience: { retries: 3, intervalMs: 1 } })
+    const never_ = world(1, prove, { patience: { retries: 3, intervalMs: 1 }, away: false })
     await never_.proofs.round(block(1000), never)
     expect([tries, never_.kept]).toEqual([4, []])
+    expect(never_.marks.map((m) => m.job), 'nobody looked: weights rest on no such round').not.toContain(FINISHED) // prettier-ignore
     expect(Object.fromEntries(never_.proofs.outcomes)).toEqual({ put_off: 4 })
     const tomorrow = world(1, async () => Promise.reject(new NotNow('proved already', 3600)), { patience: { retries: 3, intervalMs: 1 } })
     await tomorrow.proofs.round(block(1000), never)

@@ -50,8 +50,23 @@ export type ProofsDeps = TargetsDeps & {
 /** A round that runs. */
 type InRound = { again: Again; begun: Begun }
 
-/** What a pass over miners came to: why some could not be proved or kept, and whether anything was found out about any. */
-type Pass = { faults: string[]; told: boolean }
+/**
+ * What passes over miners came to: why some could not be proved or kept; `told`: something was found out about one of them; `looked`: or one of
+ * them was tried, at least. Who was put off was not.
+ */
+type Pass = { faults: string[]; told: boolean; looked: boolean }
+
+const NOTHING: Pass = { faults: [], told: false, looked: false }
+const joined = (a: Pass, b: Pass): Pass => ({ faults: [...a.faults, ...b.faults], told: a.told || b.told, looked: a.looked || b.looked })
+
+/**
+ * Whether weights may rest on it. An edge that is away, with nobody proved, may be a machine that is cut off; where all were put off nobody
+ * looked, so that nobody can make others burn everything by taking all their places. And who breaks the prover again and again keeps nobody
+ * else from having weights. Pure.
+ */
+function tells({ faults, told, looked }: Pass, { refreshed, miners }: { refreshed: boolean; miners: number }): boolean {
+  return (told || (refreshed && (looked || miners === 0))) && faults.length * 2 <= miners
+}
 
 /** Proofs: in rounds of every miner that may be proved now, and of those whose cards were just given back. None waits for another for long. */
 export class Proofs {
@@ -81,13 +96,14 @@ export class Proofs {
     await this.#mark(begun, null)
     log.info({ miners: free.length, block: begun.block }, resumed === null ? 'a round of proofs begins' : 'a round of proofs goes on')
     const again = new Again(patience, { fromMs: clock.monotonicMs(), horizon: horizonMs(every) })
-    const { faults, told } = await this.#pass(block, { free, groups }, { again, begun }, signal)
+    const first = await this.#pass(block, { free, groups }, { again, begun }, signal)
     await this.#d.scores.round()
-    // An edge that is away, with nobody proved, may be a machine that is cut off: weights do not rest on that. And who breaks the prover again
-    // and again keeps nobody else from having weights.
-    if ((refreshed || told) && faults.length * 2 <= free.length) await this.#progress(FINISHED, begun, null)
+    const of = { refreshed, miners: free.length }
+    if (tells(first, of)) await this.#progress(FINISHED, begun, null)
     const later = await this.#tryAgain(block, again, begun, signal)
-    const all = [...faults, ...later]
+    const both = joined(first, later)
+    if (!tells(first, of) && tells(both, of)) await this.#progress(FINISHED, begun, null)
+    const all = both.faults
     if (all.length === 0) await this.#mark(begun, 'over')
     else throw new Error(`${all.length} of ${free.length} miners are still to be proved: ${all[0]}`) // and they alone, next time
   }
@@ -107,7 +123,7 @@ export class Proofs {
   /** One try of each. @param round who is tried again; null: it is none, and nobody is */
   async #pass(block: Block, { free, groups }: Targets, round: InRound | null, signal: AbortSignal): Promise<Pass> {
     const { classOf, wave: most, random = Math.random } = this.#d
-    const pass: Pass = { faults: [], told: false }
+    const pass: Pass = { ...NOTHING, faults: [] }
     const together = groups.map((g) => g.hotkeys)
     const watch = {
       began: ({ hotkey }: ProofTarget) => void this.now.add(hotkey),
@@ -122,16 +138,17 @@ export class Proofs {
   async #ended(tried: Tried, round: InRound | null, pass: Pass): Promise<void> {
     this.#tell(tried)
     pass.told ||= tried.outcome === 'valid' || tried.outcome === 'invalid'
+    pass.looked ||= tried.outcome === 'failed' || pass.told
     if (tried.outcome === 'own_fault') pass.faults.push(tried.reason ?? 'no reason')
     round?.again.after(tried, this.#d.clock.monotonicMs())
     const fault = await this.#keep(tried, round?.begun.block ?? null)
     if (fault) pass.faults.push(fault)
   }
 
-  /** Those of whom nothing could be proved, until the round is half over. @returns faults of this validator */
-  async #tryAgain(block: Block, again: Again, begun: Begun, signal: AbortSignal): Promise<string[]> {
+  /** Those of whom nothing could be proved, until the round is half over. */
+  async #tryAgain(block: Block, again: Again, begun: Begun, signal: AbortSignal): Promise<Pass> {
     const { clock } = this.#d
-    const faults: string[] = []
+    let all = NOTHING
     for (let inMs = again.nextInMs(clock.monotonicMs()); inMs !== null; inMs = again.nextInMs(clock.monotonicMs())) {
       await clock.sleep(inMs, signal)
       await this.#refresh(signal)
@@ -139,10 +156,10 @@ export class Proofs {
       const { free, groups } = await targetsOf(this.#d)
       const due = again.take(free, nowMs).filter(({ hotkey }) => !this.now.has(hotkey))
       const pass = await this.#pass(block, { free: due, groups }, { again, begun }, signal)
-      faults.push(...pass.faults)
+      all = joined(all, pass)
       if (pass.told) await this.#d.scores.round()
     }
-    return faults
+    return all
   }
 
   /** Cards that were rented meanwhile are left alone. An edge that is away keeps nobody from being proved. @returns whether it answered */
