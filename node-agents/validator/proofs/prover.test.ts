@@ -1,141 +1,39 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { fingerprint, hostKeyStatement, type MarkProof, type ProofState, type ProofVerdict, verdictStatement, verifyBytes } from '../../../schema/index.ts'
+import type { MarkProof } from '../../../schema/index.ts'
+import {
+  away,
+  type Change,
+  holds,
+  ID,
+  mismatch,
+  miner,
+  never,
+  own,
+  passed,
+  seatOf,
+  stateOf,
+  target,
+  through,
+  worldAt,
+} from '../../../test/support/edge-prover.ts'
 import { gpu, host } from '../../../test/support/scores.ts'
 import { until } from '../../../test/support/until.ts'
-import { readCatalog } from '../../core/catalog.ts'
 import { realClock } from '../../core/clock.ts'
 import { ControlError } from '../../core/control.ts'
-import { hotkeyFromSeed } from '../../core/hotkey.ts'
-import { generateHostKey } from '../../core/hostkey.ts'
-import { makeLog } from '../../core/log.ts'
-import { type Clock, NotNow, type ProofTarget, ShellError } from '../../core/ports.ts'
+import { NotNow, ShellError } from '../../core/ports.ts'
 import type { Seat } from '../../core/proof/seat.ts'
-import { BundleWriter } from '../../core/proof/bundle/write.ts'
-import type { Over, proveOver } from '../../core/proof/run.ts'
+import type { Over } from '../../core/proof/run.ts'
 import type { SessionResult } from '../../core/proof/session/types.ts'
-import { makeSigner } from '../../core/signer.ts'
-import type { NewChallenge, Proof } from '../store/types.ts'
-import { Bundles, folderOf } from './bundles.ts'
-import { EdgeProver, type EdgeProverDeps } from './prover.ts'
-
-const miner = makeSigner(hotkeyFromSeed(randomBytes(32)))
-const own = makeSigner(hotkeyFromSeed(randomBytes(32)))
-const hostKey = generateHostKey('').publicKey
-const log = makeLog('silent', 'test')
-const never = new AbortController().signal
-const ID = 'al_01jd0000000000000000000000'
-
-/** The machine's time, but nobody sleeps. */
-const clock: Clock = { ...realClock, sleep: async (_, signal) => (await new Promise((resolve) => setImmediate(resolve)), signal?.throwIfAborted()) }
+import type { Proof } from '../store/types.ts'
+import { folderOf } from './bundles.ts'
 
 let state: string
 beforeEach(async () => void (state = await mkdtemp(join(tmpdir(), 'prover-'))))
 afterEach(() => rm(state, { recursive: true, force: true }))
-
-function stateOf(change: Partial<ProofState> = {}): ProofState {
-  const at = { allocation: change.id ?? ID, incarnation: 1, host: '203.0.113.7', port: 20_022, fingerprint: fingerprint(hostKey) }
-  const endpoint = { host: at.host, port: at.port, user: 'root', host_key: hostKey, signature: miner.sign(hostKeyStatement(at)) }
-  const gpus = [{ uuid: 'GPU-0', model: 'NVIDIA H200', vram_mb: 143_771, simulated: true, rented_ms: 5 }]
-  const times = { opened_at_ms: 0, go_at_ms: null, committed_at_ms: null, closed_at_ms: null, ends_at_ms: 300_000 }
-  return { id: ID, hotkey: miner.address, state: 'ready', reason: null, incarnation: 1, endpoint, gpus, ...times, ...change }
-}
-
-const passed: SessionResult = {
-  ended: 'complete',
-  phase: 'open',
-  text: 'all 1 GPUs passed',
-  verdict: { result: 'passed', gpus: [{ gpu: 0, result: 'passed', chain: 128, sweep: 32 }], fault: null, text: 'all 1 GPUs passed' },
-  seed: new Uint8Array(32),
-  committed: [],
-  times: [{ gpu: 0, chainMs: 10, sweepMs: 10 }],
-  rttMs: 1,
-  claims: [],
-  bytes: { in: 1, out: 1 },
-}
-const mismatch: SessionResult = { ...passed, verdict: { result: 'mismatch', gpus: [], fault: null, text: 'GPU 0: row 1 is wrong' } }
-
-/** A session as the real one goes: everybody is ready, goes, and commits. */
-const through =
-  (result: SessionResult) =>
-  async ({ hooks, signal }: Over): Promise<SessionResult> => {
-    await hooks.go(signal)
-    await hooks.committed('ab'.repeat(32), signal)
-    return result
-  }
-
-type Change = {
-  states?: ProofState[]
-  open?: () => Promise<ProofState>
-  mark?: (mark: MarkProof) => Promise<unknown>
-  session?: typeof proveOver
-  greet?: () => Promise<number>
-  proofs?: Proof[]
-  writer?: EdgeProverDeps['openBundle']
-  pulse?: () => Promise<null>
-  time?: Clock
-}
-
-/** A prover at an edge that says these states one after the other. */
-function world({
-  states = [stateOf()],
-  open,
-  mark,
-  session = through(passed),
-  greet = async () => 3,
-  proofs = [],
-  writer,
-  pulse = async () => null,
-  time = clock,
-}: Change = {}) {
-  const marks: MarkProof[] = []
-  const challenges: NewChallenge[] = []
-  const said = [...states]
-  const next = () => (said.length > 1 ? (said.shift() ?? stateOf()) : (said[0] ?? stateOf()))
-  const control: EdgeProverDeps['control'] = {
-    openProof: open ?? (async () => next()),
-    proof: async (_, __, signal) => (await clock.sleep(0, signal), next()),
-    markProof: async (_, body) => {
-      marks.push(body)
-      await mark?.(body)
-      return stateOf()
-    },
-  }
-  const prover = new EdgeProver({
-    control,
-    meeting: { ready: async () => undefined, failed: () => undefined },
-    shell: { greet, login: () => Promise.reject(new Error('the session is not real')) },
-    chain: { pulse },
-    store: { proofs: async () => new Map([[miner.address, proofs]]), keepChallenge: async (c) => void challenges.push(c) },
-    catalog: readCatalog(),
-    signer: own,
-    netuid: 27,
-    block: () => 1000,
-    nowMs: () => 1_800_000_000_000,
-    bundles: new Bundles(state, { count: 5, bytes: 1e6 }, log),
-    openBundle: writer ?? ((path) => new BundleWriter(path, own)),
-    python: 'python3',
-    script: new Uint8Array(),
-    session,
-    clock: time,
-    log,
-  })
-  const closes = () => marks.flatMap((m) => (m.mark === 'close' ? [m.verdict] : []))
-  return { prover, marks, closes, challenges }
-}
-
-const target: ProofTarget = { uid: 1, hotkey: miner.address, miner: host([gpu(0, { simulated: true })], { hotkey: miner.address, simulated: true }) }
-const holds = (v: ProofVerdict) => verifyBytes(own.address, new TextEncoder().encode(verdictStatement(v)), v.signature)
-/** A seat that notes what happens to it. */
-function seatOf(arrive: Seat['arrive'] = async () => undefined) {
-  const seen: string[] = []
-  const seat: Seat = { arrive: async (signal) => (seen.push('arrived'), arrive(signal)), leave: () => void seen.push('left') }
-  return { seat, seen }
-}
-const away = (code: 'network' | 'timeout' | 'conflict' | 'internal') => new ControlError(code, `the edge: ${code}`, code !== 'conflict')
+const world = (change?: Change) => worldAt(state, change)
 
 describe('a proof through the edge', () => {
   it('goes the whole way: greetings, barrier, go, committed, a signed verdict, evidence', async () => {
