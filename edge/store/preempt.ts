@@ -1,4 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm'
+import { toStop } from './stop.ts'
 
 /** Proofs `p` that give way to a rent: their clock does not run yet, and the two before did not give way. */
 export const yielding = sql.raw('p.ended_at IS NULL AND p.go_at IS NULL AND p.firm = 0')
@@ -16,7 +17,7 @@ export function preempt(rent: string, host: SQL, nowMs: number): SQL[] {
   return [
     sql`UPDATE proofs AS p SET preempted_by = ${rent} WHERE ${yielding} AND p.hotkey = (SELECT h.hotkey FROM (${host}) h) AND NOT EXISTS (SELECT 1 FROM allocations a WHERE a.id = ${rent})`,
     sql`UPDATE claims SET freed_at = ${nowMs} WHERE freed_at IS NULL AND allocation_id IN ${ended}`,
-    sql`UPDATE allocations SET desired = 'stop', stop_reason = 'released', stop_at = ${nowMs}, generation = generation + 1, deadline_at = NULL WHERE id IN ${ended} AND desired <> 'stop'`,
+    sql`UPDATE allocations SET ${toStop('released', nowMs)} WHERE id IN ${ended} AND desired <> 'stop'`,
   ]
 }
 

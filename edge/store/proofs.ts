@@ -3,6 +3,7 @@ import type { Phase, StopReason } from '../../schema/allocation.ts'
 import { makeId } from '../../schema/ids.ts'
 import { PROOF_DUE_MS, type ProofVerdict } from '../../schema/proof.ts'
 import type { Tried } from '../../schema/tables/allocations.ts'
+import { toStop } from './stop.ts'
 
 type Raw = {
   id: string
@@ -89,7 +90,7 @@ export function markClose({ validator, id, nowMs }: Mark, verdict: ProofVerdict,
   return [
     sql`UPDATE proofs SET closed_at = ${nowMs}, ${keep} WHERE ${mine(validator, id)} AND ${open(nowMs)} AND verdict IS NULL ${fixed}`,
     ...(result === 'valid' ? [] : [sql`UPDATE proofs SET ${keep} WHERE ${mine(validator, id)} AND verdict IS NULL`]),
-    sql`UPDATE allocations SET desired = 'stop', stop_reason = 'released', stop_at = ${nowMs}, generation = generation + 1, deadline_at = NULL
+    sql`UPDATE allocations SET ${toStop('released', nowMs)}
       WHERE id = (SELECT p.id FROM proofs p WHERE p.id = ${id} AND p.validator = ${validator} AND p.verdict IS NOT NULL) AND desired <> 'stop'`,
     sql`UPDATE gpus SET proved_at = p.closed_at, proved_rented_ms = gpus.rented_ms FROM proofs p
       WHERE ${Number(counts)} AND p.id = ${id} AND p.validator = ${validator} AND p.closed_at = ${nowMs} AND p.result = 'valid' AND gpus.hotkey = p.hotkey
@@ -99,7 +100,7 @@ export function markClose({ validator, id, nowMs }: Mark, verdict: ProofVerdict,
 
 /** Proofs that nobody closed are ended, and their cards let go. */
 export function endOverdue(nowMs: number, limit: number): SQL {
-  return sql`UPDATE allocations SET desired = 'stop', stop_reason = 'expired', stop_at = ${nowMs}, generation = generation + 1, deadline_at = NULL
+  return sql`UPDATE allocations SET ${toStop('expired', nowMs)}
     WHERE id IN (SELECT p.id FROM proofs p WHERE p.ended_at IS NULL AND p.ends_at <= ${nowMs} ORDER BY p.ends_at LIMIT ${limit}) AND desired <> 'stop' RETURNING id, holder, hotkey`
 }
 

@@ -2,6 +2,7 @@ import { sql, type SQL } from 'drizzle-orm'
 import { MISSING_REPORTS } from '../../schema/protocol.ts'
 import type { Online } from '../../schema/tables/agents.ts'
 import { facts } from './facts.ts'
+import { toStop } from './stop.ts'
 import { taken, type Taken } from './taken.ts'
 
 /** What is known of a miner's last report. `counting`: GPUs that it lacked, of tenants too few times yet to say so; without a tenant they are to go. */
@@ -36,7 +37,7 @@ export function takeReport({ hotkey, report, digest, token, nowMs }: Taken): SQL
 /** A rental that was ready and is not there any more ends, so that its GPUs come back; an expired one ends as expired. */
 export function stopLost(t: Taken): SQL {
   return sql`
-    UPDATE allocations SET desired = 'stop', stop_reason = CASE WHEN expires_at <= ${t.nowMs} THEN 'expired' ELSE 'lost' END, stop_at = ${t.nowMs}, generation = generation + 1, deadline_at = NULL
+    UPDATE allocations SET ${toStop(sql`CASE WHEN expires_at <= ${t.nowMs} THEN 'expired' ELSE 'lost' END`, t.nowMs)}
     WHERE hotkey = ${t.hotkey} AND ended_at IS NULL AND desired <> 'stop' AND fact_incarnation = incarnation AND ${taken(t)}
       AND (phase = 'gone' AND expires_at <= ${t.nowMs} OR phase IN ('failed', 'gone') AND ready_at IS NOT NULL)`
 }

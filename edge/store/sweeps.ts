@@ -3,6 +3,7 @@ import { makeId } from '../../schema/ids.ts'
 import { WARN_BEFORE_MS } from '../../schema/protocol.ts'
 import { forgetProofs } from './proofs.ts'
 import { forgetGone } from './publications.ts'
+import { toStop } from './stop.ts'
 
 /** Rows one statement of a tick touches at most: what is left over is done by the next tick. */
 const AT_A_TIME = 500
@@ -12,7 +13,7 @@ const KEPT_MS = 30 * 24 * 3600_000
 /** Leases that ran out are asked to stop, and their tenants told. */
 export function expire(nowMs: number): SQL[] {
   return [
-    sql`UPDATE allocations SET desired = 'stop', stop_reason = 'expired', stop_at = ${nowMs}, generation = generation + 1, deadline_at = NULL
+    sql`UPDATE allocations SET ${toStop('expired', nowMs)}
       WHERE id IN (SELECT id FROM allocations WHERE expires_at <= ${nowMs} AND desired <> 'stop' ORDER BY expires_at LIMIT ${AT_A_TIME}) RETURNING id, holder, hotkey`,
     sql`INSERT INTO events (at, holder, allocation_id, kind, data, trace_id)
       SELECT ${nowMs}, a.holder, a.id, 'stop_asked', json_object('reason', a.stop_reason), a.trace_id FROM allocations a

@@ -6,6 +6,7 @@ import { allocationById, maxGpusOf, type AllocationRow } from '../store/allocati
 import { countGpus, firstThatHolds, gpusLeft, takeGpus } from '../store/claims.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
+import { toStop } from '../store/stop.ts'
 import { askerOf, findPicks } from './allocate.ts'
 import { next } from './next.ts'
 import type { Pick } from './pick.ts'
@@ -71,7 +72,7 @@ async function failOver(ctx: Ctx, row: AllocationRow, picks: Pick[]): Promise<nu
 async function giveUp(ctx: Ctx, row: AllocationRow, reason: StopReason): Promise<null> {
   const now = ctx.now()
   await write(ctx.db, [
-    sql`UPDATE allocations SET desired = 'stop', stop_reason = ${reason}, stop_at = ${now}, generation = generation + 1, deadline_at = NULL, tried = ${JSON.stringify(row.tried)}
+    sql`UPDATE allocations SET ${toStop(reason, now)}, tried = ${JSON.stringify(row.tried)}
       WHERE id = ${row.id} AND incarnation = ${row.incarnation} AND desired = 'run' AND ready_at IS NULL`,
     tell(row.id, 'failed', now, { reason }, sql`a.stop_at = ${now}`),
   ])

@@ -4,6 +4,7 @@ import type { Ctx } from '../ctx.ts'
 import { allocationOf } from '../store/allocations.ts'
 import { write } from '../store/db.ts'
 import { tell } from '../store/events.ts'
+import { toStop } from '../store/stop.ts'
 
 /** Asks for an end. Idempotent: releasing what already stops or ended changes nothing. Throws `not_found`. */
 export async function release(ctx: Ctx, { holder, id }: { holder: string; id: string }): Promise<void> {
@@ -13,7 +14,7 @@ export async function release(ctx: Ctx, { holder, id }: { holder: string; id: st
   const untold = sql`a.stop_at = ${now} AND NOT EXISTS (SELECT 1 FROM events e WHERE e.allocation_id = a.id AND e.kind = 'stop_asked')`
   // Asked again, nothing is written but the host is woken again: the first call to it may have been lost.
   const [, , row] = await write(ctx.db, [
-    sql`UPDATE allocations SET desired = 'stop', stop_reason = 'released', stop_at = ${now}, generation = generation + 1, deadline_at = NULL
+    sql`UPDATE allocations SET ${toStop('released', now)}
       WHERE id = ${id} AND desired <> 'stop'`,
     tell(id, 'stop_asked', now, { reason: 'released' }, untold, ctx.trace),
     sql`SELECT hotkey FROM allocations WHERE id = ${id} AND phase <> 'gone'`,
