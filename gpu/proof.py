@@ -11,7 +11,7 @@ One file, Python 3.9 or newer; torch on GPUs, numpy (or torch) where there is no
 All arithmetic is of whole numbers, so each engine (int8, bf16, tf32, ... units) gives the same bits:
 
     key(tag, s) = SHA256("pog2|" tag "|" s)[:16]; word(key, i) is a mixer of 32 bits; four int8 of a matrix per word
-    chain   C = W . S_t^T, S_{t+1} = bits 8..15 of C: n^3 multiplications a round, and every state is kept
+    chain   C = W . S_t^T, S_{t+1} = bits 8..15 of C + S_0 moved on by t+1 columns: n^3 multiplications a round, all states kept
     commit  rows -> digest by a random matrix X -> digest of f digests -> SHA-256 leaf -> Merkle root of a state
     sweep   U_{q+1} = fresh rows + sum over r states of bits 8..15 of U_q . S^T, mod 256: reads r n^2 bytes a step
 
@@ -177,6 +177,10 @@ class Numpy:
         """Is c the product of these int8 blocks, by plain whole numbers?"""
         return bool((c == a.astype(self.np.int64) @ b.astype(self.np.int64).T).all())
 
+    def add(self, a, b, out) -> None:
+        """a + b of int8, modulo 256."""
+        self.np.add(a, b, out=out)
+
     def bytes(self, x) -> bytes:
         """What stands in a matrix, row by row."""
         return self.np.ascontiguousarray(x).tobytes()
@@ -302,6 +306,9 @@ class Torch:
         """Is c the product of these int8 blocks, by plain whole numbers on the host's processor?"""
         a, b = a.cpu().to(self.torch.int64), b.cpu().to(self.torch.int64)
         return bool((c.cpu() == a @ b.t()).all())
+
+    def add(self, a, b, out) -> None:
+        self.torch.add(a, b, out=out)
 
     def bytes(self, x) -> bytes:
         x = x.contiguous().cpu()
@@ -574,14 +581,23 @@ class Prover:
         W = [be.operand(self.engine, self.matrix(key("W", mine), a, self.step, self.n)) for a in starts]
         roots, coming = [], None
         for t in range(rounds):
-            state, following = be.operand(self.engine, self.S[t]), self.S[t + 1]
+            state = be.operand(self.engine, self.S[t])
             for a, part in zip(starts, W):
-                following[a : a + self.step] = self.byte1(be.product(self.engine, part, state))
+                self.follow(t, a, self.byte1(be.product(self.engine, part, state)))
             before, coming = coming, be.later(self.digest(self.groups(t + 1)))
             if before:  # hashed while the GPU is busy with what it was just given
                 roots.append(self.grow(before())[-1][0])
         roots.append(self.grow(coming())[-1][0])
         return self.commit(roots)
+
+    def follow(self, t: int, a: int, made) -> None:
+        """Rows a .. of S_{t+1}: what round t made of them, and the same rows of S_0 moved on by t+1 columns. Without these each round would
+        do the same, and states could stand still or come round again."""
+        rows, at = slice(a, a + self.step), (t + 1) % self.n
+        first, following, rest = self.S[0][rows], self.S[t + 1][rows], self.n - at
+        self.be.add(made[:, :rest], first[:, at:], following[:, :rest])
+        if at:
+            self.be.add(made[:, rest:], first[:, :at], following[:, rest:])
 
     def commit(self, roots: list[bytes]) -> bytes:
         self.all_roots, self.trees = b"".join(roots), {}
@@ -690,7 +706,9 @@ class PlainProver(Prover):
         self.X, W = self.matrix(key("X", seed), 0, self.w, self.n), self.matrix(key("W", mine), 0, self.n, self.n)
         self.S = [self.matrix(key("S", mine), 0, self.n, self.n)]
         for t in range(rounds):
-            self.S.append([row[1::4] for row in plain_product(W, self.S[t])])
+            at = (t + 1) % self.n
+            moved = [row[at:] + row[:at] for row in self.S[0]]
+            self.S.append([bytes(x + y & 255 for x, y in zip(row[1::4], m)) for row, m in zip(plain_product(W, self.S[t]), moved)])
         self.trees = {}
         return self.commit([self.tree(t)[0][-1][0] for t in range(1, rounds + 1)])
 
@@ -858,15 +876,15 @@ FAR_WORD = (1 << 26) - 1, 3899220682  # of W
 GPU_SEED = "bee84d92703259fcd554f1095daadca53e53f9f94e603dda64508016ba58ee8f"
 W_ROW = (48, -40, 88, 106, 8, 47, -51, -117)  # n=64, row 1
 CHAINS = (  # n K w f, lanes r Q; S_1[0, 0..7]; roots of S_1 and S_K; SHA-256 of S_K and of U_Q
-    ((64, 4, 4, 4), (8, 2, 6), (113, 39, -80, -124, 117, 2, -38, 112),
-     "44142355e70aba1239692fa176c46d16245f019562bde99301c2f60dd6c8fa21", "25c41ad056c4159cd1ba374c94b13c3b9d601516a8a692d672e06f810a12cd42",
-     "5012e134de5482b860c36423aa30ce265991cdedfa8cb1e9806a69a4f415964f", "3a618476fb3bef994eda4cffd39fc0a222318ca780d3929dfd6c730471e87537"),
-    ((256, 8, 16, 4), (8, 4, 6), (71, -2, -20, 45, -57, 9, 55, 115),
-     "7cf0697e64a4b1f540c602301f724e5cc1da4ce4cd4ddddf2dde7f6f2c975d00", "91cd4ecf6e2d8f86df582ed49661d91891be9a40168051468a25ffac55d021f8",
-     "db5e9f5d288deb73f4bce121173daf1f1b0b73b7aaa87d077e96cbb55802a35f", "2fc14dc1f71aaa3cdb08965dd9941f99aa8ee8c75bb42d8eff35ffa4b7f1ec2f"),
-    ((1024, 4, 64, 4), (8, 4, 4), (104, -70, 96, 102, 54, -31, 11, -118),
-     "e6d24584d08fd097422930c30d3c9b49c031763cf13f897912f5d42dfd856392", "a62be8cb75f73262a957d4ff0f184fc293e0a98cd3146670b52ac5d1043c456a",
-     "72ee184002937270704a9c99f75e4cf9250e6e0e89c28d100a45bcb0d3d25eb0", "b3a5c78dbbc12b69ac45534113eea2c8d942637161c39c74fa035ef989cfee0b"),
+    ((64, 4, 4, 4), (8, 2, 6), (13, 29, 2, 88, 63, -91, 62, -84),
+     "8ffcb859e868a64473a18e8724c4ceb3aab1e939b4adb4a4b7de22d845727792", "c9a977b32d5cc59d08fcbe39ef8bd9eab0040f350100d0d21bcd1a46cce7bddd",
+     "6c5ce734dc9657fe4991aa26c64b91f326137966c6b85ef3837ea014bc3e528e", "6ee793c57c83adee54dfdb72cb3689751342ed61b5116eb9dc2836f6b00157d6"),
+    ((256, 8, 16, 4), (8, 4, 6), (-29, -12, 62, 1, -111, -84, -101, -81),
+     "74b296a82f4975a154f2341ee2dbb9b88d5eb3062c5a681b8d2c94a5035ddc2b", "f139f94f7c8aa0e0ec283e9f86922cc7bc8200b283169e55bbf3a5310d091cfa",
+     "e03493071aeacb4ee9adc5e6e039225e9cbb7c5fdc569e284c315cfd4edc55fb", "d7adee622e00eb35c2ffb3f6b55f134da25cf141287de842322e91c3158f29cf"),
+    ((1024, 4, 64, 4), (8, 4, 4), (4, -80, -78, 58, 0, -124, 111, -58),
+     "9df93dc6e8e2ae5dae10aac1d48bbdfc86c60142c79569eb2a44389ab1186a0d", "596d8bea814ba280286757dc3f65d5ef0e71557cf026ca93718a68a1ad3ecb25",
+     "915fc4942e5769f262c8808c3d2cb7311595222389b4de322b4bee43231959d4", "afc74b4d631b5464d8252f12599a9bc3c912dbbb76220081a70bd7c547897854"),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-import { chainByte } from '../../node-agents/core/proof/chain.ts'
+import { chainByte, freshColumn } from '../../node-agents/core/proof/chain.ts'
 import type { Challenge } from '../../node-agents/core/proof/gpu.ts'
 import { hash, HASH_BYTES, leafHash } from '../../node-agents/core/proof/merkle.ts'
 import { gseed, key, prfEntry, prfRow } from '../../node-agents/core/proof/prf.ts'
@@ -51,7 +51,8 @@ function chained({ seed, sizes }: Challenge, gpu: number, { chain, sweep }: Samp
   const rows: Rows = new Map()
   for (const { t, a, i } of chain) {
     const before = t === 0 ? prfRow(key('S', own), i, new Int8Array(n)) : rowOf(rows, t, i, n)
-    rowOf(rows, t + 1, a, n)[i] = chainByte(prfRow(key('W', own), a, new Int8Array(n)), before)
+    const fresh = prfEntry(key('S', own), a, freshColumn(t, i, sizes), n)
+    rowOf(rows, t + 1, a, n)[i] = chainByte(prfRow(key('W', own), a, new Int8Array(n)), before, fresh)
   }
   for (const { q, i } of sweep) for (const t of statesOfStep(q, sizes)) rowOf(rows, t, i, n)
   return rows

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { byte1, dot } from '../../node-agents/core/proof/chain.ts'
+import { chainByte, dot, freshColumn } from '../../node-agents/core/proof/chain.ts'
 import type { Challenge } from '../../node-agents/core/proof/gpu.ts'
 import { hash, leafHash, nodeHash } from '../../node-agents/core/proof/merkle.ts'
 import { gseed, key, prfRow, type Tag, word } from '../../node-agents/core/proof/prf.ts'
@@ -158,11 +158,12 @@ export class SlowGpu {
   }
 }
 
-function chain(weights: Matrix, first: Matrix, { K }: Sizes, { round }: Cheat): Matrix[] {
+function chain(weights: Matrix, first: Matrix, sizes: Sizes, { round }: Cheat): Matrix[] {
   const states = [first]
-  for (let t = 0; t < K; t++) {
+  for (let t = 0; t < sizes.K; t++) {
     const before = at(states, t)
-    const right = () => weights.map((w) => Int8Array.from(w, (_, i) => byte1(dot(w, at(before, i)))))
+    const fresh = (a: number, i: number) => at(first, a)[freshColumn(t, i, sizes)] ?? 0
+    const right = () => weights.map((w, a) => Int8Array.from(w, (_, i) => chainByte(w, at(before, i), fresh(a, i))))
     states.push(round ? round(t, before, right) : right())
   }
   return states

@@ -14,7 +14,7 @@ import struct
 import numpy
 
 FIRST_SEED, FIRST_NONCE = bytes(range(32)), bytes(range(32, 64))
-# n, K, w, f, lanes, r, Q: the first three are those that the design published; its sweeps took no fresh rows, and are others here.
+# n, K, w, f, lanes, r, Q: the first three are those of the design. There no fresh rows went into sweeps, and nothing into rounds: they are others here.
 PUBLISHED = [(64, 4, 4, 4, 8, 2, 6), (256, 8, 16, 4, 8, 4, 6), (1024, 4, 64, 4, 8, 4, 4)]
 FRESH = [(32, 1, 2, 4, 8, 1, 1), (64, 5, 2, 8, 8, 2, 7), (128, 3, 4, 8, 4, 3, 9), (128, 9, 16, 2, 8, 4, 5), (512, 2, 16, 8, 8, 1, 4), (2048, 2, 64, 8, 8, 2, 2)]
 
@@ -88,8 +88,9 @@ def sweep(nonce: bytes, gpu: int, states: list, lanes: int, r: int, steps: int) 
 def run(seed: bytes, nonce: bytes, gpu: int, n: int, rounds: int, w: int, f: int, lanes: int, r: int, steps: int) -> dict:
     mine = gseed(seed, gpu)
     weights, x, states = matrix(key("W", mine), n, n), matrix(key("X", seed), w, n), [matrix(key("S", mine), n, n)]
-    for _ in range(rounds):
-        states.append(byte1(product(weights, states[-1])))
+    for t in range(rounds):
+        moved = numpy.roll(states[0], -(t + 1), axis=1)
+        states.append(((byte1(product(weights, states[-1])).astype(numpy.int64) + moved) & 255).astype(numpy.uint8).view(numpy.int8))
     roots = [state_root(s, x, f) for s in states[1:]]
     u = sweep(nonce, gpu, states, lanes, r, steps)
     leaves = [sha(b"\0", row.tobytes()) for rows in u for row in rows]

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { at, bytesOf, matrix, SlowGpu, VECTORS } from '../../../test/support/pog.ts'
-import { byte1, chainByte, dot } from './chain.ts'
+import { byte1, chainByte, dot, freshColumn } from './chain.ts'
 import { gseed, key, prfRow } from './prf.ts'
 
 const sha = (rows: Int8Array[]) =>
@@ -18,7 +18,7 @@ describe('vectors', () => {
     const own = gseed(Buffer.from(seed, 'hex'), gpu)
     const weights = prfRow(key('W', own), 0, new Int8Array(n))
     const before = matrix('S', own, 8, n)
-    expect(before.map((row) => chainByte(weights, row))).toEqual(first)
+    expect(before.map((row, i) => chainByte(weights, row, at(before, 0)[freshColumn(0, i, { n })] ?? 0))).toEqual(first)
   })
 
   it.each(small)('a whole proof at n=$n K=$K w=$w f=$f, GPU $gpu', { timeout: 180_000 }, ({ seed, nonce, gpu, roots, last, swept, swr, clocks, ...sizes }) => {

@@ -20,7 +20,17 @@ export function byte1(c: number): number {
   return (c << 16) >> 24
 }
 
-/** S_{t+1}[a,i] = byte 1 of W[a]·S_t[i]. */
-export function chainByte(weights: Int8Array, before: Int8Array): number {
-  return byte1(dot(weights, before))
+/**
+ * S_{t+1}[a,i] = byte 1 of W[a]·S_t[i], and the entry of S_0 that goes into it, modulo 256, as a signed byte. Without that entry every
+ * round does the same to every state: after one wrong round all states may be zero, or those of before may come round again, and all
+ * other rounds hold, without any work and without any memory. With it, a state that was not worked out by the round before has to
+ * be worked on: of two rounds whose work is saved, one after the other, at least one is wrong.
+ */
+export function chainByte(weights: Int8Array, before: Int8Array, fresh: number): number {
+  return ((byte1(dot(weights, before)) + fresh) << 24) >> 24
+}
+
+/** Column of S_0, in the same row, whose entry goes into column `column` of S_{t+1}: another one in each round, and in no round a row as it was. */
+export function freshColumn(t: number, column: number, { n }: { n: number }): number {
+  return (column + t + 1) % n
 }

@@ -1,10 +1,10 @@
-import { chainByte } from './chain.ts'
+import { chainByte, freshColumn } from './chain.ts'
 import { Malformed } from './fault.ts'
 import type { Freivalds } from './freivalds.ts'
 import { brokenRow, isLane, parseLaneOpening, parseRowOpening, unsigned } from './opening.ts'
 import { gseed, key, prfEntry, prfRow } from './prf.ts'
 import { type Due, dueOpenings, type LaneDue, type OpenRequest, openRequest, type RowDue } from './request.ts'
-import type { Sample, SweepCheck } from './sample.ts'
+import type { ChainCheck, Sample, SweepCheck } from './sample.ts'
 import type { Sizes } from './sizes.ts'
 import { freshRow, sweepByte } from './sweep.ts'
 import { checkTranscript, rootOf, type Transcript, unkept } from './transcript.ts'
@@ -96,9 +96,9 @@ export class GpuCheck {
     const broken = brokenRow(opening, row, rootOf(this.#transcript, state), sizes, this.#freivalds)
     if (broken) return { check: broken, at: { state, row } }
     if (due.as === 'term') this.#keep(due.check, opening.row)
-    else if (due.as === 'before') this.#awaited = this.#chained(due.check.a, opening.row)
+    else if (due.as === 'before') this.#awaited = this.#chained(due.check, opening.row)
     else {
-      if (due.check.t === 0) this.#awaited = this.#chained(due.check.a, this.#made('S', due.check.i))
+      if (due.check.t === 0) this.#awaited = this.#chained(due.check, this.#made('S', due.check.i))
       if (opening.row[due.check.i] !== this.#awaited) return { check: 'chain', at: { state, row, column: due.check.i } }
     }
     return null
@@ -124,8 +124,11 @@ export class GpuCheck {
     this.#terms.set(check, [...(this.#terms.get(check) ?? []), row.slice()])
   }
 
-  #chained(a: number, before: Int8Array): number {
-    return chainByte(prfRow(key('W', gseed(this.#challenge.seed, this.#gpu)), a, this.#scratch), before)
+  #chained({ t, a, i }: ChainCheck, before: Int8Array): number {
+    const { sizes, seed } = this.#challenge
+    const own = gseed(seed, this.#gpu)
+    const fresh = prfEntry(key('S', own), a, freshColumn(t, i, sizes), sizes.n)
+    return chainByte(prfRow(key('W', own), a, this.#scratch), before, fresh)
   }
 
   /** A row of what no GPU has a say in: the first state, the first rows of the sweep. */

@@ -1,7 +1,7 @@
 import type { Random } from './random.ts'
 import type { Sizes } from './sizes.ts'
 
-/** S_{t+1}[a,i] is to be byte 1 of W[a]·S_t[i]. */
+/** S_{t+1}[a,i] is to follow from row i of S_t (chain.ts). */
 export type ChainCheck = { t: number; a: number; i: number }
 /** U_{q+1}[lane,i] is to follow from U_q[lane] and row i of the states of step q. */
 export type SweepCheck = { q: number; lane: number; i: number }

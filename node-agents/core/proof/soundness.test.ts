@@ -16,8 +16,9 @@ const RUNS: Record<number, number> = { 8: 1000, 1: 100 }
 
 /** Where one GPU of a machine of so many was caught, if it was: one verifier each run. */
 function caught(prover: SlowGpu, gpus: number, transcript: Transcript = prover.transcript): (Check | null)[] {
+  const challenge = { ...CHALLENGE, sizes: prover.sizes }
   return Array.from({ length: RUNS[gpus] ?? 0 }, (_, run) => {
-    const verifier = new Verifier(CHALLENGE, gpus, fixedRandom(run))
+    const verifier = new Verifier(challenge, gpus, fixedRandom(run))
     const request = verifier.commit(0, NONCE, transcript) ?? { rows: [], u: [] }
     for (const [k, bytes] of prover.open(request).entries()) verifier.take(0, k, bytes)
     const [verdict] = verifier.verdict().gpus
@@ -28,6 +29,32 @@ function caught(prover: SlowGpu, gpus: number, transcript: Transcript = prover.t
 const missed = (checks: (Check | null)[]) => checks.filter((check) => check === null).length / checks.length
 const swept = (cheat: Cheat) => new SlowGpu(CHALLENGE, 0, cheat).sweep(NONCE)
 const zeros = (rows: Matrix) => rows.map((row) => new Int8Array(row.length))
+
+describe('a chain in which work is saved behind few wrong rounds', () => {
+  const LONG: Challenge = { ...CHALLENGE, sizes: { ...SIZES, K: 256, r: 4, Q: 16 } }
+  const chained = (round: NonNullable<Cheat['round']>) => new SlowGpu(LONG, 0, { round }).sweep(NONCE)
+
+  // What the other rounds would make of it without an entry of their own: W·0 is 0, and so is every state from there on, and every read of one.
+  const nothing = chained((_, before) => zeros(before))
+  // The same half once more: half the work and half the memory. Not after a multiple of n, which real chains are never as long as.
+  const states: Matrix[] = []
+  const again = chained((t, _, right) => {
+    const state = t < 120 ? right() : at(states, t - 120)
+    states.push(state)
+    return state
+  })
+  // The most that can be saved for good: a state of zeros makes the next one the moved rows of the first, without any work.
+  const pairs = chained((t, before, right) => (t % 2 === 0 ? zeros(before) : right()))
+
+  it.each([8, 1])('states of zeros, and states that come round again, are always seen, on one of %i GPUs', (gpus) => {
+    expect([missed(caught(nothing, gpus)), missed(caught(again, gpus))]).toEqual([0, 0])
+  })
+
+  it('where every second round is right, it passes on one of 8 GPUs with less than 2^-8, on one alone never', () => {
+    expect(missed(caught(pairs, 8))).toBeLessThan(2 ** -8)
+    expect(missed(caught(pairs, 1))).toBe(0)
+  })
+})
 
 describe('a sweep worked out before the nonce is known', () => {
   const early = new SlowGpu(CHALLENGE, 0).sweep(EARLY).u
