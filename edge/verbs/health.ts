@@ -122,5 +122,6 @@ async function proofs(ctx: Ctx): Promise<Check> {
   const hours = PROOF_DUE_MS.lately / 3600_000
   const last = at === null ? 'none ever did' : `the last did ${Math.floor((ctx.now() - at) / 3600_000)} hours ago`
   const quiet = `no validator closed a proof of GPU for ${hours} h (${last}), so no card is kept for one; a validator's log says why it does not`
-  return { name: 'proofs', ok: true, detail: validators > 0 ? `${validators} validators closed proofs of GPU within ${hours} h` : quiet }
+  const detail = validators > 0 ? `${validators} validators closed proofs of GPU within ${hours} h` : quiet
+  return { name: 'proofs', ok: true, detail: `${detail}. They are made in ${ctx.config.DEFAULT_IMAGE}: a miner that does not offer it cannot be proved` }
 }
