@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { ProblemBody } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { query } from '../support/database.ts'
 import { onOneEdge, type TestEdge } from '../support/edge.ts'
@@ -80,7 +81,7 @@ describe('a rent', () => {
     expect((await rent(name, 'all')).body.gpus).toHaveLength(4)
     expect((await validator.look(id)).state).toBe('preempted')
     const whileRented = [await rent(name, 1, full), await rent(name, 'all', poor)].map((r) => r.body)
-    const words = ({ code, detail }: { code: string; detail?: string }) => [code, detail]
+    const words = ({ code, detail }: Pick<ProblemBody, 'code' | 'detail'>) => [code, detail]
     expect(whileProved.map(words), 'who has no quota cannot tell a proof from a rent').toEqual(whileRented.map(words))
   })
 
