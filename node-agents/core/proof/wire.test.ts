@@ -70,10 +70,27 @@ describe('messages', () => {
         const at = bit % (changed.length * 8)
         changed.writeUInt8(changed.readUInt8(at >> 3) ^ (1 << (at & 7)), at >> 3)
         expect(outcome(changed.toString('utf8'))).not.toEqual(outcome(line))
+        expectAsJson(changed.toString('utf8'))
       }),
       { numRuns: 5000 },
     )
   })
+
+  it.each([
+    '{"t":"o","g":63,"k":2047,"d":"AAAA"}',
+    '{"t":"o","g":64,"k":0,"d":"AAAA"}',
+    '{"t":"o","g":0,"k":2048,"d":"AAAA"}',
+    '{"t":"o","g":07,"k":0,"d":"AAAA"}',
+    '{"t":"o","g":0,"k":1e3,"d":"AAAA"}',
+    '{"t":"o","g":0,"k":0,"d":"AA\\/\\/"}',
+    '{"t":"o","g":0,"k":0,"d":"AAAA","d":"BBBB"}',
+    '{"t":"o","g":0,"k":0,"d":"AAAA","more":"AAAA"}',
+    '{"t":"o","g":0,"k":0,"d":"AAAA"}"}',
+    '{"t":"o","g":0,"k":0,"d":"AAAA"} ',
+    '{"t":"o","g":0,"k":0,"d":"}',
+    '{"t":"o","g":0,"k":0,"d":""}',
+    '{"k":0,"d":"AAAA","g":0,"t":"o"}',
+  ])('%s is read as the JSON that it is', (line) => expectAsJson(line))
 
   it('puts an opening where there is room for it, and is no less strict', () => {
     const room = Buffer.alloc(100, 0xee)
@@ -108,6 +125,11 @@ describe('messages', () => {
     expect(() => readMessage('x'.repeat(60_000))).toThrow(/^a line is no JSON: "x{40}"$/)
   })
 })
+
+/** Openings have a way of their own, unless anything stands before them. */
+function expectAsJson(line: string): void {
+  expect(outcome(line)).toEqual(outcome(` ${line}`))
+}
 
 /** The message, or that it was malformed. */
 function outcome(line: string, room?: Buffer): unknown {
