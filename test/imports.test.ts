@@ -69,7 +69,7 @@ const RULES: Rule[] = [
     reason: 'each can be read, changed and run without the others; what they share lives in core',
     about: (path) => agentOf(path) !== undefined && code(path),
     forbids: ({ target }, path) => agentOf(target) !== undefined && agentOf(target) !== agentOf(path),
-    offender: { path: 'node-agents/cli/x.ts', text: "import { generateHostKey } from '../miner/hostkey.ts'" },
+    offender: { path: 'node-agents/cli/x.ts', text: "import { diff } from '../miner/diff.ts'" },
   },
   {
     name: 'core imports no agent',

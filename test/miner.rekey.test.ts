@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { WishRun } from '../schema/index.ts'
 import { DriverError } from '../node-agents/core/ports.ts'
-import { generateHostKey } from '../node-agents/core/hostkey.ts'
+import { generateSshKey } from '../node-agents/core/ssh-key.ts'
 import { ask, facts, holdAt, LONG, trouble } from './support/acts.ts'
 import { MinerWorld } from './support/miner.ts'
 import { until } from './support/until.ts'
@@ -14,7 +14,7 @@ afterEach(() => world.close())
 
 const fact = (e: WishRun) => world.edge.fact(e.id)
 
-const key = () => generateHostKey('test').publicKey
+const key = () => generateSshKey('test').publicKey
 
 describe('a rekey', () => {
   it('ends sessions when a key is taken away, and not when one is added', async () => {

@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { errno, Mistake } from '../../node-agents/core/mistake.ts'
 
 /** Throws a Mistake when something listens there already. */
-export async function isFree(port: number): Promise<void> {
+export async function checkFree(port: number): Promise<void> {
   const server = createServer()
   try {
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))

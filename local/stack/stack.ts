@@ -8,7 +8,7 @@ import type { Choice } from './engine.ts'
 import { StackMiner } from './miner.ts'
 import { BLOCK_MS } from './pace.ts'
 import type { Watched } from './patience.ts'
-import { isFree } from './port.ts'
+import { checkFree } from './port.ts'
 import { proofsOf, type Shown as Proof } from './proofs.ts'
 import type { StackState } from './state.ts'
 import { enrol, rolesFollow, type Roster } from './subnet.ts'
@@ -77,7 +77,7 @@ export class Stack {
 
   /** Chain, database, migrations, edge, a client key. Rejects with a Mistake that names the fix. */
   async startServers(): Promise<void> {
-    await isFree(this.#o.port)
+    await checkFree(this.#o.port)
     await this.#openWallets()
     await Promise.all([this.#startChain(), this.#startEdge()])
     this.clientKey = await this.#orBroken(this.#ensureClientKey())

@@ -2,7 +2,7 @@ import type { AllocationView } from '../../schema/index.ts'
 import { answer, type Api, connect, newIdempotencyKey } from '../../node-agents/cli/client.ts'
 import { door } from '../../node-agents/cli/endpoint.ts'
 import { reason } from '../../node-agents/core/mistake.ts'
-import { generateHostKey } from '../../node-agents/core/hostkey.ts'
+import { generateSshKey } from '../../node-agents/core/ssh-key.ts'
 import type { Choice } from './engine.ts'
 import { runCommand } from './login.ts'
 import { kindOf, type ProofKind, type Shown as Proof } from './proofs.ts'
@@ -32,7 +32,7 @@ class Rental {
   }
 
   static async of(api: Api): Promise<Rental> {
-    const pair = generateHostKey('demo')
+    const pair = generateSshKey('demo')
     const header = { ...HEADER, 'idempotency-key': newIdempotencyKey() }
     const { body } = await answer(api.v1.allocations.$post({ json: { ssh_keys: [pair.publicKey], name: 'demo' }, header }))
     const rental = new Rental(api, body, pair.privateKey)
@@ -70,7 +70,7 @@ class Rental {
   /** Only the new key opens it from now on, and that is tried. */
   async rekey(): Promise<AllocationView> {
     const old = this.key
-    const pair = generateHostKey('demo')
+    const pair = generateSshKey('demo')
     this.#took(await answer(this.#acts.rekey.$post({ ...this.#param, json: { ssh_keys: [pair.publicKey] } })), 'running')
     this.key = pair.privateKey
     await this.run('true')

@@ -1,5 +1,5 @@
 import { fingerprint, type Progress, type WishRun } from '../../schema/index.ts'
-import { generateHostKey } from '../core/hostkey.ts'
+import { generateSshKey } from '../core/ssh-key.ts'
 import { type Clock, type Container, type ContainerIdentity, DriverError } from '../core/ports.ts'
 import { awaitBanner } from './banner.ts'
 import type { Note } from './book.ts'
@@ -81,7 +81,7 @@ function stopwatch(clock: Clock) {
 
 async function create(t: Tools, entry: WishRun, ports: number[], signal: AbortSignal, onCreated: () => void): Promise<Container> {
   if (ports.length === 0) throw new DriverError('no_port', `every SSH port of this host (${t.ports.first}-${t.ports.last}) is in use`)
-  const key = generateHostKey(entry.id)
+  const key = generateSshKey(entry.id)
   const { id: allocation, incarnation, gpus, trace, image, limits, env, ssh_keys: authorizedKeys } = entry
   const identity = { allocation, incarnation, gpus, hostKey: key.publicKey, trace }
   const spec = { ...identity, ports, image, limits, env, authorizedKeys, hostPrivateKey: key.privateKey, simulated: t.simulated }

@@ -4,7 +4,7 @@ import { readCatalog } from '../../node-agents/core/catalog.ts'
 import { realClock } from '../../node-agents/core/clock.ts'
 import { ControlError } from '../../node-agents/core/control.ts'
 import { hotkeyFromSeed } from '../../node-agents/core/hotkey.ts'
-import { generateHostKey } from '../../node-agents/core/hostkey.ts'
+import { generateSshKey } from '../../node-agents/core/ssh-key.ts'
 import { makeLog } from '../../node-agents/core/log.ts'
 import type { Clock, ProofTarget } from '../../node-agents/core/ports.ts'
 import type { Seat } from '../../node-agents/core/proof/seat.ts'
@@ -21,7 +21,7 @@ import { gpu, host } from './scores.ts'
 
 export const miner = makeSigner(hotkeyFromSeed(randomBytes(32)))
 export const own = makeSigner(hotkeyFromSeed(randomBytes(32)))
-const hostKey = generateHostKey('').publicKey
+const hostKey = generateSshKey('').publicKey
 const log = makeLog('silent', 'test')
 export const never: AbortSignal = new AbortController().signal
 export const ID = 'al_01jd0000000000000000000000'

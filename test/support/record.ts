@@ -17,12 +17,12 @@ import type { Signer } from '../../node-agents/core/signer.ts'
 import { type Cheat, fixedRandom, SlowGpu } from './pog.ts'
 
 /** As small as a proof can be. */
-export const TINY: Sizes = { n: 32, K: 4, w: 2, f: 4, lanes: 2, r: 2, Q: 6 }
-export const CLAIM: Claim = { model: 'NVIDIA H200', count: 2, vramMb: 143_771, simulated: true }
+const TINY: Sizes = { n: 32, K: 4, w: 2, f: 4, lanes: 2, r: 2, Q: 6 }
+const CLAIM: Claim = { model: 'NVIDIA H200', count: 2, vramMb: 143_771, simulated: true }
 const PARTS: SeedParts = { fresh: '5a'.repeat(32), pulse: null, validator: 'nobody', miner: '5Miner', hostKey: 'SHA256:key', round: 'proof-1' }
 
 export type Asked = { sizes?: Sizes; gpus?: number; cheat?: Cheat; parts?: Partial<SeedParts>; signer?: Signer | null; claim?: Claim; goAtMs?: number }
-export type Recorded = { header: Header; lines: Heard[]; outcome: Outcome }
+type Recorded = { header: Header; lines: Heard[]; outcome: Outcome }
 
 /** A whole session with slow GPUs, as its lines would be heard: GPU after GPU, each taking a second a part. */
 export function recorded({ sizes = TINY, gpus = 2, cheat = {}, parts = {}, signer = null, claim = CLAIM, goAtMs = 1_795_000_000_000 }: Asked = {}): Recorded {

@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ssh2, { type ConnectConfig } from 'ssh2'
-import { generateHostKey } from '../../node-agents/core/hostkey.ts'
+import { generateSshKey } from '../../node-agents/core/ssh-key.ts'
 import { knownHosts } from '../../schema/index.ts'
 
 const { Client } = ssh2
 
 /** An ed25519 pair: OpenSSH private key, and "type base64". Not by ssh2, which makes one broken key in 256. */
 export function keyPair(): { private: string; public: string } {
-  const { privateKey, publicKey } = generateHostKey('test')
+  const { privateKey, publicKey } = generateSshKey('test')
   return { private: privateKey, public: publicKey }
 }
 

@@ -14,7 +14,7 @@ export function packet(payload: Uint8Array): Buffer {
 }
 
 /** The ten lists of a KEXINIT, in their order. */
-export const LISTS = ['kex', 'hostKeys', 'cipherUp', 'cipherDown', 'macUp', 'macDown', 'compressUp', 'compressDown', 'languageUp', 'languageDown'] as const
+const LISTS = ['kex', 'hostKeys', 'cipherUp', 'cipherDown', 'macUp', 'macDown', 'compressUp', 'compressDown', 'languageUp', 'languageDown'] as const
 export type Lists = Record<(typeof LISTS)[number], string[]>
 
 /** Takes whatever an honest client wants. */

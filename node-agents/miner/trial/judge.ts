@@ -5,7 +5,7 @@ import type { Phase, SessionResult } from '../../core/proof/session/types.ts'
 import { fail, type Finding, ok, warn } from '../doctor/finding.ts'
 
 /** What a validator would make of a session. `findings`: one for each gate, with its fix where it does not hold. */
-export type Judged = { result: 'valid' | 'invalid' | 'failed'; says: string; findings: Finding[] }
+export type Opinion = { result: 'valid' | 'invalid' | 'failed'; says: string; findings: Finding[] }
 
 const FASTER =
   'nvidia-smi -q -d PERFORMANCE,POWER,CLOCK shows what slows a card; end what else runs on it and on the host, whose processors hash along, and raise power limit and cooling'
@@ -25,13 +25,13 @@ const FIXES: Record<Phase, string> = {
 }
 
 /** Pure. @param card what was claimed @param identity null: not all GPUs got through what is timed */
-export function judgeTrial(session: SessionResult, card: Card, identity: Identity | null): Judged {
+export function judgeTrial(session: SessionResult, card: Card, identity: Identity | null): Opinion {
   const early = session.ended === 'complete' ? [] : [cut(session)]
   const measured = identity ? [...gates(card, identity), ...said(identity), ...engines(session, identity)] : []
   return { ...verdict(session, identity), findings: [...early, arithmetic(session), ...measured] }
 }
 
-function verdict({ ended, text, verdict: exact }: SessionResult, identity: Identity | null): Pick<Judged, 'result' | 'says'> {
+function verdict({ ended, text, verdict: exact }: SessionResult, identity: Identity | null): Pick<Opinion, 'result' | 'says'> {
   if (exact.result === 'mismatch') return { result: 'invalid', says: `invalid: ${exact.text}. The same in a second session is called cheating` }
   if (ended !== 'complete') return { result: 'failed', says: `failed: ${text}` }
   if (exact.result !== 'passed') return { result: 'failed', says: `failed: ${exact.text}` }

@@ -5,7 +5,7 @@ import { realClock } from '../../core/clock.ts'
 import { reason } from '../../core/mistake.ts'
 import { type Container, type ContainerSpec, type Driver, DriverError, type Owner, type SshDoor } from '../../core/ports.ts'
 import { awaitBanner } from '../banner.ts'
-import { generateHostKey } from '../../core/hostkey.ts'
+import { generateSshKey } from '../../core/ssh-key.ts'
 import { candidatePorts, type PortRange } from '../ports-range.ts'
 import { RentedOut } from './cards.ts'
 
@@ -48,7 +48,7 @@ export async function sweepRooms(driver: Driver, owner: Owner, signal?: AbortSig
  */
 export async function withRoom<T>(order: RoomOrder, signal: AbortSignal, use: (room: Room) => Promise<T>): Promise<T> {
   const { driver, owner } = order
-  const [host, client] = [generateHostKey(NAME), generateHostKey(NAME)]
+  const [host, client] = [generateSshKey(NAME), generateSshKey(NAME)]
   const spec = specOf(order, host, client.publicKey)
   try {
     const { port } = await driver.run(owner, spec, signal)
@@ -82,7 +82,7 @@ async function release(driver: Driver, owner: Owner, spec: ContainerSpec): Promi
   }
 }
 
-type Pair = ReturnType<typeof generateHostKey>
+type Pair = ReturnType<typeof generateSshKey>
 
 function specOf({ image, cards, simulated, ports }: RoomOrder, host: Pair, authorized: string): ContainerSpec {
   const start = Math.floor(Math.random() * (ports.last - ports.first + 1))

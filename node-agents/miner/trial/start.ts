@@ -12,7 +12,7 @@ import { sshShell } from '../../core/ssh/client.ts'
 import type { CheckConfig } from '../config.ts'
 import { cardsHere, chooseCards, claimOf, type Wanted } from './cards.ts'
 import { ownerOf, sweepRooms } from './room.ts'
-import { type Trial, tryProof } from './trial.ts'
+import { type Trial, runTrial } from './trial.ts'
 
 /** Stands for the hotkey on a host that has none. */
 const NOBODY = 'nobody'
@@ -38,7 +38,7 @@ export const LOCAL = '127.0.0.1'
 
 /**
  * Proves cards of this host that nobody has rented; nothing of the agent's is touched. One at a time for each state directory.
- * Rejects with a `Mistake` saying why it cannot begin; else as `tryProof`.
+ * Rejects with a `Mistake` saying why it cannot begin; else as `runTrial`.
  */
 export async function startTrial(config: CheckConfig, driver: Driver, order: Order, signal: AbortSignal): Promise<Trial> {
   const folder = await trialFolder(config.state)
@@ -73,7 +73,7 @@ async function begin(
   const claimed = claimOf(cards, catalog, { as, simulated })
   const { ports } = config
   const bundle = order.bundle === undefined ? await nextBundle(folder) : order.bundle
-  return tryProof({ driver, shell: sshShell(), owner, image, cards, ...claimed, catalog, ports, python: PYTHON, hotkey, bundle, selftest, tell, signal })
+  return runTrial({ driver, shell: sshShell(), owner, image, cards, ...claimed, catalog, ports, python: PYTHON, hotkey, bundle, selftest, tell, signal })
 }
 
 /** A new file beside the newest ones that are kept. Half a one was left by a run that was killed. */

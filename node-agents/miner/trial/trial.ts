@@ -15,7 +15,7 @@ import type { Heard, SessionResult, Task } from '../../core/proof/session/types.
 import type { PortRange } from '../ports-range.ts'
 import type { Finding } from '../doctor/finding.ts'
 import { pythonInside, selftestInside } from './inside.ts'
-import { type Judged, judgeTrial } from './judge.ts'
+import { type Opinion, judgeTrial } from './judge.ts'
 import { type Room, stillFree, withRoom } from './room.ts'
 
 /** Stands in a seed for the validator: nobody vouches for a trial. */
@@ -43,7 +43,7 @@ export type TrialOrder = {
   signal: AbortSignal
 }
 
-export type Trial = Judged & {
+export type Trial = Opinion & {
   session: SessionResult | null
   measured: Measured | null
   identity: Identity | null
@@ -55,7 +55,7 @@ export type Trial = Judged & {
  * A proof of cards of this host, by this host: a container like a tenant's, the whole session over SSH, and what a validator would say.
  * The container goes in any case. Rejects with a `DriverError`, a `ShellError`, or the signal's reason.
  */
-export function tryProof(order: TrialOrder): Promise<Trial> {
+export function runTrial(order: TrialOrder): Promise<Trial> {
   const { driver, owner, image, cards, claim, ports, signal, tell } = order
   tell(`a container of ${image} with ${claim.count} × ${claim.model}${claim.simulated ? ' (simulated)' : ''} is made`)
   return withRoom({ driver, owner, image, cards, simulated: claim.simulated, ports }, signal, async (room) => {

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { fingerprint, hostKeyStatement, type ProofState } from '../../../schema/index.ts'
 import { hotkeyFromSeed } from '../../core/hotkey.ts'
-import { generateHostKey } from '../../core/hostkey.ts'
+import { generateSshKey } from '../../core/ssh-key.ts'
 import { makeSigner } from '../../core/signer.ts'
 import { doorOf } from './door.ts'
 
 const miner = makeSigner(hotkeyFromSeed(randomBytes(32)))
 const other = makeSigner(hotkeyFromSeed(randomBytes(32)))
-const hostKey = generateHostKey('').publicKey
+const hostKey = generateSshKey('').publicKey
 
 type Endpoint = NonNullable<ProofState['endpoint']>
 function stateOf(change: Partial<Endpoint> = {}, o: Partial<ProofState> = {}, by = miner): ProofState {
@@ -29,7 +29,7 @@ describe('an address', () => {
   it.each<[string, ProofState, RegExp]>([
     ['of another host', stateOf({ host: '203.0.113.8' }), /did not sign/],
     ['of another port', stateOf({ port: 20_023 }), /did not sign/],
-    ['with another host key', stateOf({ host_key: generateHostKey('').publicKey }), /did not sign/],
+    ['with another host key', stateOf({ host_key: generateSshKey('').publicKey }), /did not sign/],
     ['of another container of the same proof', stateOf({}, { incarnation: 2 }), /did not sign/],
     ['of another proof', stateOf({}, { id: 'al_2' }), /did not sign/],
     ['signed by somebody else', stateOf({}, {}, other), /did not sign/],

@@ -1,7 +1,7 @@
 import type { ProofState } from '../../../schema/index.ts'
 import type { Catalog } from '../../core/catalog.ts'
 import { ControlError } from '../../core/control.ts'
-import { generateHostKey } from '../../core/hostkey.ts'
+import { generateSshKey } from '../../core/ssh-key.ts'
 import type { Log } from '../../core/log.ts'
 import type { Meeting } from '../../core/meeting.ts'
 import { type Chain, type Clock, type Control, NotNow, type Proved, type Prover, type ProofTarget, type Shell } from '../../core/ports.ts'
@@ -52,7 +52,7 @@ const ALONE: Seat = { arrive: async (signal) => signal.throwIfAborted(), leave: 
 const GIVEN_UP = failed('given up by its validator, which says nothing of the miner')
 
 /** The client's key is good for this one container; its comment goes nowhere. */
-const newKey = () => generateHostKey('')
+const newKey = () => generateSshKey('')
 
 /** Proves miners over SSH, in containers that the edge has them make as for any client. */
 export class EdgeProver implements Prover {

@@ -1,10 +1,7 @@
 import { index, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { ProofEvidence } from '../../evidence.ts'
+import { PROOF_RESULTS } from '../../proof.ts'
 import { bool, ms } from '../columns.ts'
-
-/** `valid`: proved. `invalid`: what came was wrong. `failed`: nothing could be proved (silence, a broken connection, a busy host). */
-export const PROOF_RESULTS = ['valid', 'invalid', 'failed'] as const
-export type ProofResult = (typeof PROOF_RESULTS)[number]
 
 /** A card that was proved: what the proof says it is, and how long it had ever been rented then. */
 export type ProvedGpu = { uuid: string; model: string; rentedMs: number }

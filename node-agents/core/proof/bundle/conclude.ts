@@ -8,7 +8,7 @@ import { CREDIT } from '../session/limits.ts'
 import type { Sizes } from '../sizes.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Stamps } from './replay.ts'
-import type { End, Finding, Header, Judged, Report } from './types.ts'
+import type { End, Finding, Header, GpuResult, Report } from './types.ts'
 
 /** Stamps are rounded to the microsecond. */
 const ROUNDING_MS = 0.01
@@ -61,7 +61,7 @@ function verdictFault({ verdict }: End, again: Verdict): string | null {
 }
 
 /** As text in one order of fields, whoever wrote them. */
-function placeOf({ gpu, result, mismatch }: Judged): string {
+function placeOf({ gpu, result, mismatch }: GpuResult): string {
   return JSON.stringify([gpu, result, mismatch && [mismatch.check, Object.entries(mismatch.at).sort()]])
 }
 

@@ -41,14 +41,14 @@ export type Outcome = {
 }
 
 /** A verdict on one GPU, without the words. */
-export type Judged = { gpu: number; result: GpuVerdict['result']; mismatch: { check: Check; at: Place } | null }
+export type GpuResult = { gpu: number; result: GpuVerdict['result']; mismatch: { check: Check; at: Place } | null }
 
 /** An outcome as it stands in a bundle. */
 export type End = {
   ended: Ended
   phase: Phase
   text: string
-  verdict: { result: GpuVerdict['result']; text: string; gpus: Judged[] }
+  verdict: { result: GpuVerdict['result']; text: string; gpus: GpuResult[] }
   times: Times[]
   rttMs: number | null
   claim: Claim

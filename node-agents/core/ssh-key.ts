@@ -39,7 +39,7 @@ function encode(publicKey: Buffer, seed: Buffer, comment: string): string {
 }
 
 /** A new ed25519 key, of a host or of a client: the private half as OpenSSH reads it, the public half as "type base64". */
-export function generateHostKey(comment: string): { privateKey: string; publicKey: string } {
+export function generateSshKey(comment: string): { privateKey: string; publicKey: string } {
   const pair = generateKeyPairSync('ed25519')
   const { x = '', d = '' } = pair.privateKey.export({ format: 'jwk' })
   const publicKey = Buffer.from(x, 'base64url')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { utils } from 'ssh2'
 import { expect, it } from 'vitest'
 import { fingerprint, parsePublicKey } from '../../schema/index.ts'
-import { generateHostKey } from './hostkey.ts'
+import { generateSshKey } from './ssh-key.ts'
 
 function hasSshKeygen(): boolean {
   try {
@@ -18,7 +18,7 @@ function hasSshKeygen(): boolean {
 
 it('makes keys that other SSH software reads as the same key', () => {
   for (const comment of ['', 'al_1', 'longer comment']) {
-    const { privateKey, publicKey } = generateHostKey(comment)
+    const { privateKey, publicKey } = generateSshKey(comment)
     expect(parsePublicKey(publicKey)).toEqual({ ok: true, line: publicKey })
     const parsed = utils.parseKey(privateKey)
     if (parsed instanceof Error) throw parsed
@@ -26,13 +26,13 @@ it('makes keys that other SSH software reads as the same key', () => {
     const signed = parsed.sign(Buffer.from('x'))
     expect(signed).toBeInstanceOf(Buffer)
   }
-  expect(generateHostKey('').publicKey).not.toBe(generateHostKey('').publicKey)
+  expect(generateSshKey('').publicKey).not.toBe(generateSshKey('').publicKey)
 })
 
 it.skipIf(!hasSshKeygen())('makes keys that ssh-keygen reads as the same key', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'hostkey-'))
+  const dir = mkdtempSync(join(tmpdir(), 'ssh-key-'))
   try {
-    const { privateKey, publicKey } = generateHostKey('al_1')
+    const { privateKey, publicKey } = generateSshKey('al_1')
     const path = join(dir, 'key')
     writeFileSync(path, privateKey, { mode: 0o600 })
     const keygen = (...args: string[]) => execFileSync('ssh-keygen', [...args, '-f', path], { encoding: 'utf8' }).trim()
