@@ -44,6 +44,13 @@ describe('an honest prover', () => {
     expect(result.bytes.in).toBeGreaterThan(result.bytes.out)
   })
 
+  it('lets no GPU sweep before all have their states: one GPU could else play several, one after the other', async () => {
+    const hooks = remember()
+    await runSession(pipeTo(new FakeProver(3, TASK.sizes)), { ...TASK, gpus: 3 }, hooks, { clock: realClock, signal: still })
+    const kinds = hooks.lines.map(({ from, line }) => [from, ...(/"[ct]":"\w+"/.exec(line) ?? [])].join(' '))
+    expect(kinds.slice(1, 7)).toEqual([...Array<string>(3).fill('host "t":"tip"'), ...Array<string>(3).fill('us "c":"sweep"')])
+  })
+
   it('is heard line by line, in order, from go on', async () => {
     const hooks = remember()
     await runSession(pipeTo(new FakeProver(1, TASK.sizes)), { ...TASK, gpus: 1 }, hooks, { clock: realClock, signal: still })

@@ -34,9 +34,9 @@ export function recorded({ sizes = TINY, gpus = 2, cheat = {}, parts = {}, signe
   const host = (message: object) => lines.push({ from: 'host', atMs, line: JSON.stringify(message) })
   const all = Array.from({ length: gpus }, (_, gpu) => ({ gpu, nonce: new Uint8Array(32).fill(gpu + 1), slow: new SlowGpu({ sizes, seed }, gpu, cheat) }))
   us({ c: 'go', seed })
+  atMs = 1000
+  for (const { gpu, slow } of all) host({ t: 'tip', g: gpu, h: hex(slow.tip) })
   for (const { gpu, nonce, slow } of all) {
-    atMs = 1000
-    host({ t: 'tip', g: gpu, h: hex(slow.tip) })
     us({ c: 'sweep', gpu, nonce, sizes })
     slow.sweep(nonce)
   }

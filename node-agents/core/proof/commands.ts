@@ -6,7 +6,7 @@ export type Command =
   | { c: 'ping'; /** 8 bytes. */ nonce: Uint8Array }
   | { c: 'prep'; sizes: Sizes }
   | { c: 'go'; seed: Uint8Array }
-  /** At once when the `tip` of this GPU is there. `nonce`: 32 bytes, fresh for this GPU. */
+  /** To all at once, when the `tip` of every GPU is there. `nonce`: 32 bytes, fresh for this GPU. */
   | { c: 'sweep'; gpu: number; nonce: Uint8Array; sizes: Sizes }
   /** Only once its `swp` is there: before that, there is to be no time in which nothing is measured. */
   | { c: 'roots'; gpu: number }

@@ -141,6 +141,11 @@ describe('a session that was none', () => {
       (lines) => moved(lines, indexOf(lines, command('sweep')), 3).map((line) => line.replace(/^([<>]) \d+/, '$1 1')),
       /sweep at the wrong time/,
     ],
+    [
+      'a sweep before all have their states',
+      (lines) => moved(lines, indexOf(lines, command('sweep')), indexOf(lines, command('sweep')) - 1),
+      /sweep at the wrong time/,
+    ],
     ['two sweeps', (lines) => lines.flatMap((line) => (command('sweep')(line) ? [line, line] : [line])), /sweep at the wrong time/],
     ['one nonce for two', (lines) => lines.map((line) => (command('sweep')(line) ? line.replace('02'.repeat(32), '01'.repeat(32)) : line)), /one nonce/],
     [

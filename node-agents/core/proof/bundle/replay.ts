@@ -78,7 +78,9 @@ export class Replay {
     if (said.c === 'sweep') {
       const { lanes, r, Q } = this.#sizes
       const isAsked = said.lanes === lanes && said.r === r && said.Q === Q
-      if (!isAsked || !of.tip || of.nonce) throw new Malformed(`GPU ${said.g} is told to sweep at the wrong time, or otherwise than its sizes say`)
+      // Who sweeps before the others have their states may be done with its memory by then.
+      if (!isAsked || this.#gpus.some(({ tip }) => !tip) || of.nonce)
+        throw new Malformed(`GPU ${said.g} is told to sweep at the wrong time, or otherwise than its sizes say`)
       if (this.#gpus.some(({ nonce }) => nonce && Buffer.from(nonce).equals(said.nonce))) throw new Malformed('two GPUs have one nonce')
       Object.assign(of, { nonce: said.nonce, sweepAtMs: atMs })
     } else if (said.c === 'roots') {

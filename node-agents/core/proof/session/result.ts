@@ -33,7 +33,7 @@ export function resultOf({ failure, verdict, phase: at, talks, seed, committed, 
   }
 }
 
-/** Chain or sweep: GPUs pass from the one to the other each by itself. Where one of them is to blame, what that one was at. */
+/** Chain or sweep. Where one of them is to blame, what that one was at. */
 function timedPhase(talks: GpuTalk[], gpu: number | null): 'chain' | 'sweep' {
   const one = talks.find((talk) => talk.gpu === gpu)
   return (one ? [one] : talks).some((talk) => !talk.isAt('sweep')) ? 'chain' : 'sweep'

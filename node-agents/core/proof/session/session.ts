@@ -116,7 +116,7 @@ export class Session {
     }
   }
 
-  /** Chain and sweep: each GPU goes from the one to the other by itself, and its clock runs by itself. */
+  /** Chain and sweep: all begin each of them together, and the clock of each runs by itself. */
   async #timed(seed: Uint8Array): Promise<void> {
     if (seed.length !== 32) throw new RangeError(`a seed of ${seed.length} bytes instead of 32`)
     this.#seed = seed
@@ -210,18 +210,27 @@ export class Session {
   #ofGpu(message: GpuMessage): void {
     const talk = this.#crew.of(message)
     try {
-      const answer = talk.hear(message, this.#atMs)
-      if (answer) {
-        const now = this.#now()
-        talk.begin('sweep', now, timedLimitMs(this.#task.sweepMs, this.#rttMs ?? 0))
-        this.#send(answer, now)
-      }
+      talk.hear(message, this.#atMs)
+      if (message.t === 'tip') this.#sweep()
       if (message.t === 'o') this.#verifier?.take(message.g, message.k, message.d)
       if (message.t === 'done') this.#verifier?.done(message.g)
     } catch (error) {
       throw error instanceof Malformed ? new Failure('malformed', `GPU ${message.g}: ${words(error.message)}`, message.g, error) : error
     }
     this.#advance()
+  }
+
+  /**
+   * Once all have made their states, all sweep them at the same moment: who may begin before the others may be done before they begin, and
+   * give them his memory.
+   */
+  #sweep(): void {
+    const { talks } = this.#crew
+    if (!talks.every((talk) => talk.isAt('tipped'))) return
+    for (const talk of talks) {
+      const now = this.#now()
+      this.#send(talk.sweep(now, timedLimitMs(this.#task.sweepMs, this.#rttMs ?? 0)), now)
+    }
   }
 
   /** After every line of a GPU: is the verdict certain, or the phase over, and until when may the next one take? */

@@ -14,6 +14,7 @@ export const STEPS = [
   'prep',
   /* for the barrier */ 'ready',
   'chain',
+  /* for the others */ 'tipped',
   'sweep',
   /* for the others */ 'swept',
   'roots',
@@ -86,10 +87,9 @@ export class GpuTalk {
 
   /**
    * @param atMs when it came
-   * @returns what to send it at once; its time runs from the moment that is sent: `begin('sweep', …)`
    * @throws Malformed when this may not come now
    */
-  hear(message: GpuMessage, atMs: number): Command | null {
+  hear(message: GpuMessage, atMs: number): void {
     switch (message.t) {
       case 'hello':
         return this.#hello(message)
@@ -112,6 +112,13 @@ export class GpuTalk {
     }
   }
 
+  /** It is told to sweep now. @returns what to send it at once */
+  sweep(nowMs: number, limitMs: number): Command {
+    this.begin('sweep', nowMs, limitMs)
+    this.#nonce = this.#random.bytes(32)
+    return { c: 'sweep', gpu: this.gpu, nonce: this.#nonce, sizes: this.#sizes }
+  }
+
   claim(): SessionResult['claims'][number] | null {
     return this.#claim && { gpu: this.gpu, ...this.#claim }
   }
@@ -127,47 +134,43 @@ export class GpuTalk {
     return nonce && tip && roots && swp && swr ? { gpu: this.gpu, nonce, transcript: { tip, roots, swp, swr } } : null
   }
 
-  #hello({ name, mem, torch }: Of<'hello'>): null {
+  #hello({ name, mem, torch }: Of<'hello'>): void {
     this.#claim = { name: words(name), mem, torch: torch === null ? null : words(torch), engine: null }
-    return this.#go('hello', 'hello', 'met')
+    this.#go('hello', 'hello', 'met')
   }
 
-  #warn(): null {
+  #warn(): void {
     if (++this.#warnings > MAX_WARNINGS) throw new Malformed(`more than ${MAX_WARNINGS} warnings`)
-    return this.#go('warn', 'prep', 'prep')
+    this.#go('warn', 'prep', 'prep')
   }
 
-  #ready({ engine }: Of<'ready'>): null {
+  #ready({ engine }: Of<'ready'>): void {
     if (this.#claim) this.#claim.engine = words(engine)
-    return this.#go('ready', 'prep', 'ready')
+    this.#go('ready', 'prep', 'ready')
   }
 
-  #tipped({ h }: Of<'tip'>, atMs: number): Command {
-    this.#go('tip', 'chain', 'sweep')
+  #tipped({ h }: Of<'tip'>, atMs: number): void {
+    this.#go('tip', 'chain', 'tipped')
     this.#tip = h
     this.#chainMs = this.#took('tip', atMs)
-    this.#nonce = this.#random.bytes(32)
-    return { c: 'sweep', gpu: this.gpu, nonce: this.#nonce, sizes: this.#sizes }
+    this.#limitMs = Number.POSITIVE_INFINITY
   }
 
-  #swept({ h }: Of<'swp'>, atMs: number): null {
+  #swept({ h }: Of<'swp'>, atMs: number): void {
     this.#go('swp', 'sweep', 'swept')
     this.#swp = h
     this.#sweepMs = this.#took('swp', atMs)
-    return null
   }
 
-  #rooted({ d }: Of<'roots'>): null {
+  #rooted({ d }: Of<'roots'>): void {
     this.#go('roots', 'roots', 'root')
     checkLength(d, this.#sizes.K * HASH_BYTES, 'roots')
     this.#roots = d
-    return null
   }
 
-  #finished({ root }: Of<'swr'>): null {
+  #finished({ root }: Of<'swr'>): void {
     this.#go('swr', 'root', 'committed')
     this.#swr = root
-    return null
   }
 
   /** What came in one piece with the line before it was there before we asked. */
@@ -176,9 +179,8 @@ export class GpuTalk {
     return atMs - this.#sinceMs
   }
 
-  #go(said: string, from: Step, to: Step): null {
+  #go(said: string, from: Step, to: Step): void {
     if (this.#step !== from) throw new Malformed(`"${said}" came ${this.isAt(from) ? 'twice or too late' : 'too early'}`)
     this.#step = to
-    return null
   }
 }
