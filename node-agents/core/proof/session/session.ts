@@ -220,10 +220,7 @@ export class Session {
     this.#advance()
   }
 
-  /**
-   * Once all have made their states, all sweep them at the same moment: who may begin before the others may be done before they begin, and
-   * give them his memory.
-   */
+  /** Once all have their states, all sweep at the same moment: whoever is done before another begins could give that one his memory. */
   #sweep(): void {
     const { talks } = this.#crew
     if (!talks.every((talk) => talk.isAt('tipped'))) return
