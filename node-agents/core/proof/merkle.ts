@@ -44,7 +44,7 @@ export function climb(leaf: Uint8Array, index: number, path: Uint8Array): Buffer
     const [own, other] = at % 2 === 1 ? [1 + HASH_BYTES, 1] : [1, 1 + HASH_BYTES]
     room.write(node, own, 'latin1')
     room.set(path.subarray(offset, offset + HASH_BYTES), other)
-    node = sha256('sha256', room, 'latin1')
+    node = sha256('sha256', room, 'binary')
     at = Math.floor(at / 2)
   }
   return Buffer.from(node, 'latin1')
