@@ -13,6 +13,11 @@ export const PROOF_PAUSE_MS = 300 * 12_000
 export const PROOFS_PER_HOUR = 6
 /** Of those, by one validator: proofs that never came to `go` do not count for the pause, and nobody may use up all. */
 export const PROOFS_PER_HOUR_EACH = 3
+/**
+ * Of those of an hour, the last `kept` are for validators that opened none of this miner for `afterMs`. Else two that open and close would keep
+ * all others from proving anybody, and would soon be the only ones with numbers.
+ */
+export const PROOF_TURNS = { kept: 3, afterMs: 12 * 3600_000 } as const
 /** Proofs one validator may have open at a time: two waves of sessions. */
 export const PROOFS_OPEN_EACH = 64
 

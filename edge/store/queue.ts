@@ -1,5 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm'
-import { PROOF_MAX_MS, PROOF_PAUSE_MS, PROOFS_OPEN_EACH, PROOFS_PER_HOUR, PROOFS_PER_HOUR_EACH } from '../../schema/proof.ts'
+import { PROOF_MAX_MS, PROOF_PAUSE_MS, PROOF_TURNS, PROOFS_OPEN_EACH, PROOFS_PER_HOUR, PROOFS_PER_HOUR_EACH } from '../../schema/proof.ts'
 import { type Asker, fit, matches, roomFor } from './candidates.ts'
 import { hasAlone } from './claims.ts'
 import { twicePreempted } from './due.ts'
@@ -23,6 +23,8 @@ export type Place = {
   pausedUntil: number | null
   hourUntil: number | null
   eachUntil: number | null
+  /** What is left of this hour is for others. */
+  turnUntil: number | null
 }
 
 export type Asked = { hotkey: string; image: string; asker: Asker }
@@ -45,7 +47,8 @@ export function placeOf({ hotkey, image, asker }: Asked): SQL {
       (SELECT p.ends_at ${ofMiner} AND p.ended_at IS NULL) AS openUntil,
       (SELECT count(*) FROM proofs p WHERE p.validator = ${validator} AND p.ended_at IS NULL) AS openHere,
       (SELECT max(p.opened_at) + ${PROOF_PAUSE_MS} ${byValidator} AND p.opened_at > ${nowMs - PROOF_PAUSE_MS} AND (p.go_at IS NOT NULL OR p.ended_at >= p.ends_at)) AS pausedUntil,
-      ${nth(ofMiner, PROOFS_PER_HOUR)} AS hourUntil, ${nth(byValidator, PROOFS_PER_HOUR_EACH)} AS eachUntil
+      ${nth(ofMiner, PROOFS_PER_HOUR)} AS hourUntil, ${nth(byValidator, PROOFS_PER_HOUR_EACH)} AS eachUntil,
+      CASE WHEN EXISTS (SELECT 1 ${byValidator} AND p.opened_at > ${nowMs - PROOF_TURNS.afterMs}) THEN ${nth(ofMiner, PROOFS_PER_HOUR - PROOF_TURNS.kept)} END AS turnUntil
     FROM miners m JOIN agents a ON a.hotkey = m.hotkey WHERE m.hotkey = ${hotkey}`
 }
 
@@ -56,6 +59,6 @@ export function enqueue(id: string, asked: Asked, { free, total }: Pick<Place, '
     INSERT INTO proofs (id, validator, hotkey, opened_at, ends_at, firm)
     SELECT ${id}, ${validator}, q.hotkey, ${nowMs}, ${nowMs + PROOF_MAX_MS}, ${twicePreempted(sql`q.hotkey`)} FROM (${placeOf(asked)}) q
     WHERE q.may AND q.fit AND q.room AND q.offered AND q.free = ${free} AND q.total = ${total} AND q.openUntil IS NULL AND q.openHere < ${PROOFS_OPEN_EACH}
-      AND q.pausedUntil IS NULL AND q.hourUntil IS NULL AND q.eachUntil IS NULL
+      AND q.pausedUntil IS NULL AND q.hourUntil IS NULL AND q.eachUntil IS NULL AND q.turnUntil IS NULL
     ON CONFLICT DO NOTHING`
 }

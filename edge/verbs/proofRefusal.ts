@@ -14,6 +14,7 @@ export function proofRefusal(place: Place | null, image: string, nowMs: number):
   if (place.openUntil !== null) return until(Math.max(place.openUntil, nowMs + 1000), 'another proof of this miner is open')
   if (place.pausedUntil !== null) return until(place.pausedUntil, `you proved it less than ${PROOF_PAUSE_MS / 60_000} minutes ago`)
   if (place.eachUntil !== null) return until(place.eachUntil, `you began ${PROOFS_PER_HOUR_EACH} proofs of it within an hour`)
+  if (place.turnUntil !== null) return until(place.turnUntil, 'the next proofs of it are for validators that opened none for long')
   if (place.hourUntil !== null) return until(place.hourUntil, `${PROOFS_PER_HOUR} proofs of it began within an hour`)
   if (place.openHere >= PROOFS_OPEN_EACH) return no(`you have ${place.openHere} proofs open: close some of them`, LATER_S.full)
   if (!place.fit) return no('it takes nothing new now: it is away, draining, or not healthy', LATER_S.unfit)

@@ -105,7 +105,7 @@ describe('a proof is refused', () => {
     expect((await validator.open(miner.hotkey)).http).toBe(201)
   })
 
-  it('after three of one validator within an hour, and six of all', { timeout: 60_000 }, async () => {
+  it('after three of one validator within an hour, and six of all, of which the last three are for those who had none', { timeout: 60_000 }, async () => {
     const miner = await edge.miner(1)
     const failing = async (by: WireValidator) => {
       const told = await by.open(miner.hotkey)
@@ -113,10 +113,12 @@ describe('a proof is refused', () => {
       await miner.obey()
       return told
     }
-    const second = await validatorAt(edge)
     for (let i = 0; i < 3; i++) expect((await failing(validator)).http).toBe(201)
     expect(await failing(validator)).toMatchObject(refused('you began 3 proofs of it within an hour'))
-    for (let i = 0; i < 3; i++) expect((await failing(second)).http).toBe(201)
+    for (const other of [await validatorAt(edge), await validatorAt(edge), await validatorAt(edge)]) {
+      expect((await failing(other)).http, 'two validators cannot take the places of all').toBe(201)
+      expect(await failing(other)).toMatchObject(refused('for validators that opened none for long'))
+    }
     expect(await failing(await validatorAt(edge))).toMatchObject(refused('6 proofs of it began within an hour'))
     await older(miner.hotkey, 60 * MINUTE_MS)
     expect((await failing(validator)).http).toBe(201)
