@@ -149,6 +149,14 @@ describe('a host that falls silent', () => {
   })
 })
 
+describe('a host that answers in no time', () => {
+  it('had its answer before it was asked', async () => {
+    prover = new FakeProver(1, sizes)
+    const result = await session(TASK, {}, new StillClock())
+    expect(ended(result)).toEqual({ ended: 'malformed', phase: 'chain', text: expect.stringMatching(/"tip" came before it was asked for$/) })
+  })
+})
+
 describe('a host that goes', () => {
   const ways = ['end', 'tear'] as const
   it.each(STEPS.flatMap(([command, phase]) => ways.map((way) => [way, command, phase] as const)))(

@@ -33,3 +33,13 @@ it('forgets who does not wait any more', async () => {
   await second
   await expect(places.take(1, AbortSignal.abort())).rejects.toThrow()
 })
+
+it('lets those in who stood behind one that gave up', async () => {
+  const places = new Places(1)
+  const stop = new AbortController()
+  const large = places.take(2, stop.signal)
+  const small = places.take(1, never)
+  stop.abort()
+  await expect(large).rejects.toThrow()
+  await small
+})

@@ -74,7 +74,8 @@ function endFault({ ended, identity }: End, again: Verdict): string | null {
 function identityFault({ identity, times, claim, catalog: dated }: End, { sizes, gpus }: Header, catalog: Catalog): string | null {
   if (!identity) return null
   if (claim.count !== gpus) return `it identifies ${claim.count} GPUs, and ${gpus} were asked`
-  if (new Set(times.map(({ gpu }) => gpu)).size !== gpus || times.length !== gpus) return `it identifies ${gpus} GPUs by the times of ${times.length}`
+  const timed = new Set(times.map(({ gpu }) => gpu)).size
+  if (timed !== gpus || times.length !== gpus) return `it identifies ${gpus} GPUs by ${times.length} times of ${timed}`
   if (times.some((t) => t.chainMs <= 0 || t.sweepMs <= 0)) return 'it identifies GPUs that took no time'
   const measured = measure(times, sizes)
   if (JSON.stringify(Object.entries(measured).sort()) !== JSON.stringify(Object.entries(identity.measured).sort()))

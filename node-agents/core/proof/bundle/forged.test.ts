@@ -48,6 +48,7 @@ const moved = (lines: string[], from: number, to: number) => {
   lines.splice(to, 0, line)
   return lines
 }
+const ONE = { gpu: 0, chainMs: 990, sweepMs: 990 }
 const replaced = (lines: string[], at: number, change: (line: string) => string) => lines.map((line, i) => (i === at ? change(line) : line))
 
 it('a bundle that is sealed again without a change holds', async () => {
@@ -71,7 +72,8 @@ describe('a conclusion that does not follow', () => {
       /says "cheating", and checked again: all 2/,
     ],
     ['nothing proved, where all was', withEnd((e) => ({ ...e, verdict: { result: 'unfinished', text: 'x', gpus: [] } })), /says "x"/],
-    ['times of one GPU only', withEnd((e) => ({ ...e, times: [{ gpu: 0, chainMs: 990, sweepMs: 990 }] })), /2 GPUs by the times of 1/],
+    ['times of one GPU only', withEnd((e) => ({ ...e, times: [ONE] })), /2 GPUs by 1 times of 1/],
+    ['times of one GPU twice', withEnd((e) => ({ ...e, times: [ONE, ONE] })), /2 GPUs by 2 times of 1/],
   ]
   it.each(cases)('is said to be wrong: %s', async (_, change, why) => {
     const report = await forged(change)

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TOTAL_LIMIT } from '../lines.ts'
 import type { Sizes } from '../sizes.ts'
-import { checkTask, credited, openLimitMs, rootsLimitMs, SESSION_MS, timedLimitMs, totalLimit } from './limits.ts'
+import { checkTask, chunkLimit, credited, openLimitMs, rootsLimitMs, SESSION_MS, timedLimitMs, totalLimit } from './limits.ts'
 
 const REAL: Sizes = { n: 16_384, K: 300, w: 256, f: 8, lanes: 8, r: 4, Q: 1500 }
 const SMALL: Sizes = { n: 64, K: 8, w: 4, f: 4, lanes: 8, r: 2, Q: 12 }
@@ -42,6 +42,8 @@ describe('bytes', () => {
     expect(totalLimit(REAL, 8)).toBeLessThanOrEqual(TOTAL_LIMIT)
     expect(totalLimit(SMALL, 1)).toBeLessThan(2e6)
   })
+
+  it('come in pieces of 64 on average, or more', () => expect(chunkLimit(6400)).toBe(100))
 
   it('are few enough for every machine of up to 16 GPUs', () => {
     for (const gpus of [1, 2, 4, 8, 16]) expect(() => checkTask({ gpus, sizes: REAL, chainMs: 2000, sweepMs: 700 })).not.toThrow()
