@@ -21,9 +21,9 @@ const EVIDENCE = { proof: null, text: '', mismatch: false, measured: null, confi
 const group = { hotkeys: ['a', 'b'], ids: ['X'] }
 
 describe('miners who list the same card', () => {
-  const after = (a: Tried, b: Tried | null, openings: Record<string, number>) =>
+  const after = (a: Tried, b: Tried | null, starts: Record<string, number>) =>
     [a, ...(b ? [b] : [])].map((t) => {
-      const evidence = settled(t, [a, ...(b ? [b] : [])], group, (h) => openings[h] ?? null).proof?.evidence
+      const evidence = settled(t, [a, ...(b ? [b] : [])], group, (h) => starts[h] ?? null).proof?.evidence
       return evidence && { lost: evidence.lost, noted: evidence.flags.length }
     })
   const [nothing, noted, lost] = [
@@ -41,7 +41,7 @@ describe('miners who list the same card', () => {
     ['are noted when one came later', tried('a', 'valid'), tried('b', 'valid'), { a: 1, b: 2 }, [noted, noted]],
     ['are noted when one could not be asked', tried('a', 'valid'), tried('b', 'put_off'), { a: 1 }, [noted, undefined]],
     ['are noted when one was not in the wave', tried('a', 'valid'), null, { a: 1 }, [noted]],
-  ])('%s', (_, a, b, openings, expected) => {
-    expect(after(a, b, openings)).toEqual(expected)
+  ])('%s', (_, a, b, starts, expected) => {
+    expect(after(a, b, starts)).toEqual(expected)
   })
 })

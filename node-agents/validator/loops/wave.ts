@@ -39,7 +39,7 @@ export async function proveWave(
     const [tried, group] = [await trying, groupOf(hotkey)]
     if (!group) return watch.ended(tried)
     const others = await Promise.all(group.hotkeys.flatMap((h) => tries.get(h) ?? []))
-    await watch.ended(settled(tried, others, group, (h) => barrier.openingOf(h)))
+    await watch.ended(settled(tried, others, group, (h) => barrier.startOf(h)))
   })
   for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') throw end.reason
 }
@@ -47,12 +47,12 @@ export async function proveWave(
 /**
  * What is kept of one of those who list the same card. Pure. Only what was shown at the same moment can tell one card from two: who failed
  * loses the cards that another showed meanwhile, and no others; where somebody was missing nothing is certain, which is noted.
- * @param all of the group who were in the wave @param openingOf when each started; null: never
+ * @param all of the group who were in the wave @param startOf with which start of the barrier each began; null: none
  */
-export function settled(tried: Tried, all: readonly Tried[], group: Group, openingOf: (hotkey: string) => number | null): Tried {
+export function settled(tried: Tried, all: readonly Tried[], group: Group, startOf: (hotkey: string) => number | null): Tried {
   const { hotkey } = tried.target
-  const moment = openingOf(all.find((t) => t.outcome === 'valid')?.target.hotkey ?? '')
-  const passed = all.filter((t) => t.outcome === 'valid' && openingOf(t.target.hotkey) === moment)
+  const moment = startOf(all.find((t) => t.outcome === 'valid')?.target.hotkey ?? '')
+  const passed = all.filter((t) => t.outcome === 'valid' && startOf(t.target.hotkey) === moment)
   const failed = all.filter((t) => t.outcome === 'failed' || t.outcome === 'invalid')
   const results = new Map([...passed.map((t) => named(t, 'passed')), ...failed.map((t) => named(t, 'failed'))])
   const { lose, open } = settle(group, results)

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { until } from '../../../test/support/until.ts'
 import { realClock } from '../../core/clock.ts'
-import { Barrier, opening, type Place } from './barrier.ts'
+import { Barrier, type MemberState, whenToStart } from './barrier.ts'
 
-const there = (sinceMs: number): Place => ({ is: 'there', sinceMs })
-const coming: Place = { is: 'coming' }
-const gone: Place = { is: 'gone' }
+const there = (sinceMs: number): MemberState => ({ is: 'there', sinceMs })
+const coming: MemberState = { is: 'coming' }
+const gone: MemberState = { is: 'gone' }
 const never = new AbortController().signal
 /** Longer than any test. */
 const PATIENT = 3600_000
 
 describe('whether a barrier opens', () => {
-  it.each<[string, Place[], { open: boolean; inMs: number | null }]>([
+  it.each<[string, MemberState[], { open: boolean; inMs: number | null }]>([
     ['nobody is there', [coming, gone], { open: false, inMs: null }],
     ['nobody is expected', [], { open: false, inMs: null }],
     ['all are there', [there(0), there(90)], { open: true, inMs: null }],
@@ -19,7 +19,7 @@ describe('whether a barrier opens', () => {
     ['one is missing', [there(40), there(90), coming], { open: false, inMs: 20 }],
     ['the first has waited long enough', [there(0), there(99), coming], { open: true, inMs: null }],
   ])('when %s', (_, places, expected) => {
-    expect(opening(places, 100, 80)).toEqual(expected)
+    expect(whenToStart(places, 100, 80)).toEqual(expected)
   })
 })
 
@@ -33,7 +33,7 @@ describe('a barrier', { timeout: 30_000 }, () => {
     expect(started).toEqual([])
     await Promise.all([first, go('b')])
     expect(started.toSorted()).toEqual(['a', 'b'])
-    expect([barrier.openingOf('a'), barrier.openingOf('b')]).toEqual([1, 1])
+    expect([barrier.startOf('a'), barrier.startOf('b')]).toEqual([1, 1])
   })
 
   it('waits for nobody who left, and not for long for who never comes; who comes later starts later', async () => {
@@ -43,9 +43,9 @@ describe('a barrier', { timeout: 30_000 }, () => {
     await a
     const slow = new Barrier(['a', 'b'], { clock: realClock, patienceMs: 20 })
     await slow.seat('a').arrive(never)
-    expect([slow.openingOf('a'), slow.openingOf('b')]).toEqual([1, null])
+    expect([slow.startOf('a'), slow.startOf('b')]).toEqual([1, null])
     await slow.seat('b').arrive(never)
-    expect(slow.openingOf('b')).toBe(2)
+    expect(slow.startOf('b')).toBe(2)
   })
 
   it('lets go of who is told to stop, and of those who waited for him', async () => {

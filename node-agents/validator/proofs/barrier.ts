@@ -7,13 +7,13 @@ export const WAVE = 32
 export const PATIENCE_MS = 60_000
 
 /** Where one of a wave is: not ready yet, ready since (milliseconds), or no longer waited for. */
-export type Place = { is: 'coming' } | { is: 'there'; sinceMs: number } | { is: 'gone' }
+export type MemberState = { is: 'coming' } | { is: 'there'; sinceMs: number } | { is: 'gone' }
 
 /**
  * Whether those who are ready start now, or when they do at the latest (`inMs`; null: nobody is ready). Pure. They start together once
  * nobody is missing, and wait for a missing one no longer than the patience of the first.
  */
-export function opening(places: readonly Place[], nowMs: number, patienceMs: number): { open: boolean; inMs: number | null } {
+export function whenToStart(places: readonly MemberState[], nowMs: number, patienceMs: number): { open: boolean; inMs: number | null } {
   const since = places.flatMap((p) => (p.is === 'there' ? [p.sinceMs] : []))
   if (since.length === 0) return { open: false, inMs: null }
   const inMs = Math.min(...since) + patienceMs - nowMs
@@ -21,19 +21,19 @@ export function opening(places: readonly Place[], nowMs: number, patienceMs: num
   return { open, inMs: open ? null : inMs }
 }
 
-type Member = { place: Place; start: (() => void) | null; opening: number | null }
+type Member = { place: MemberState; start: (() => void) | null; startedIn: number | null }
 
 /** Where the miners of one wave meet before their clocks start. Those who come too late start together with others who do. */
 export class Barrier {
   readonly #members: Map<string, Member>
   readonly #clock: Clock
   readonly #patienceMs: number
-  #openings = 0
+  #starts = 0
   #alarm: AbortController | null = null
 
   /** @param names everybody who is expected */
   constructor(names: Iterable<string>, { clock, patienceMs = PATIENCE_MS }: { clock: Clock; patienceMs?: number }) {
-    this.#members = new Map([...names].map((name) => [name, { place: { is: 'coming' }, start: null, opening: null }]))
+    this.#members = new Map([...names].map((name) => [name, { place: { is: 'coming' }, start: null, startedIn: null }]))
     this.#clock = clock
     this.#patienceMs = patienceMs
   }
@@ -45,9 +45,9 @@ export class Barrier {
     return { arrive: (signal) => this.#arrive(member, signal), leave: () => this.#leave(member) }
   }
 
-  /** Which opening it started with, counted from 1; null: it never did. */
-  openingOf(name: string): number | null {
-    return this.#members.get(name)?.opening ?? null
+  /** Which start of this barrier was its own, counted from 1; null: none. */
+  startOf(name: string): number | null {
+    return this.#members.get(name)?.startedIn ?? null
   }
 
   async #arrive(member: Member, signal: AbortSignal): Promise<void> {
@@ -78,7 +78,7 @@ export class Barrier {
     this.#alarm?.abort()
     this.#alarm = null
     const places = [...this.#members.values()].map((m) => m.place)
-    const { open, inMs } = opening(places, this.#clock.monotonicMs(), this.#patienceMs)
+    const { open, inMs } = whenToStart(places, this.#clock.monotonicMs(), this.#patienceMs)
     if (open) this.#open()
     else if (inMs !== null) this.#lookIn(inMs)
   }
@@ -93,11 +93,11 @@ export class Barrier {
   }
 
   #open(): void {
-    this.#openings++
+    this.#starts++
     for (const member of this.#members.values()) {
       if (member.place.is !== 'there') continue
       member.place = { is: 'gone' }
-      member.opening = this.#openings
+      member.startedIn = this.#starts
       member.start?.()
     }
   }
