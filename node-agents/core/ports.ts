@@ -211,10 +211,12 @@ export class ShellError extends Error {
 /** Whom to prove: who it is on chain, and what it told the edge; null: the edge does not know it. */
 export type ProofTarget = { uid: number; hotkey: string; miner: StateMiner | null }
 
+/** `rentedMs`: milliseconds it was ever rented when it was proved; left out: what the edge said of its miner last. */
+export type ProvedGpu = { uuid: string; model: string; rentedMs?: number }
+
 /** What came of a proof. `failed`: nothing could be proved, and nothing was proved wrong. */
 export type Proved = (
-  | { result: 'valid'; gpus: { uuid: string; model: string }[]; /** Cards that are only said to be there. */ simulated: boolean }
-  | { result: 'invalid' | 'failed'; reason: string }
+  { result: 'valid'; gpus: ProvedGpu[]; /** Cards that are only said to be there. */ simulated: boolean } | { result: 'invalid' | 'failed'; reason: string }
 ) & { /** Left out: there is none. */ evidence?: ProofEvidence }
 
 /** A miner that cannot be proved now, which is nobody's fault: a client took its cards, or it is not the time yet. */

@@ -76,11 +76,11 @@ async function stopped(proving: Promise<unknown>, clock: Clock): Promise<void> {
   enough.abort()
 }
 
-/** Time that a card was rented counts from what the edge says of it now. */
+/** Time that a card was rented counts from what the edge said of it when it was proved. */
 function rowOf(proved: Proved, miner: StateMiner | null): Pick<NewProof, 'result' | 'gpus' | 'simulated' | 'reason' | 'evidence'> {
   const evidence = proved.evidence ?? null
   if (proved.result !== 'valid') return { result: proved.result, gpus: [], simulated: false, reason: proved.reason, evidence }
   const rentedMs = new Map(miner?.gpus.map((g) => [g.uuid, g.rented_ms]))
-  const gpus = proved.gpus.map(({ uuid, model }) => ({ uuid, model, rentedMs: rentedMs.get(uuid) ?? 0 }))
+  const gpus = proved.gpus.map((g) => ({ uuid: g.uuid, model: g.model, rentedMs: g.rentedMs ?? rentedMs.get(g.uuid) ?? 0 }))
   return { result: 'valid', gpus, simulated: proved.simulated, reason: null, evidence }
 }

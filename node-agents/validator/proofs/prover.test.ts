@@ -40,7 +40,7 @@ describe('a proof through the edge', () => {
     const w = world({ states: [stateOf({ state: 'starting', endpoint: null }), stateOf()] })
     const { seat, seen } = seatOf()
     const proved = await w.prover.prove(target, never, seat)
-    expect(proved).toMatchObject({ result: 'valid', simulated: true, gpus: [{ uuid: 'GPU-0', model: 'NVIDIA H200' }] })
+    expect(proved).toMatchObject({ result: 'valid', simulated: true, gpus: [{ uuid: 'GPU-0', model: 'NVIDIA H200', rentedMs: 5 }] })
     expect(w.marks.map((m) => m.mark)).toEqual(['go', 'committed', 'close'])
     expect(seen).toEqual(['arrived', 'left'])
     expect(w.challenges).toHaveLength(3)

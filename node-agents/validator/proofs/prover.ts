@@ -109,7 +109,7 @@ export class EdgeProver implements Prover {
       if (!closed) await this.#close(opened.id, hotkey, tripped, signal)
     }
     await this.#keepGreetings(hotkey, greeted)
-    return { ...provedOf(tripped.judged), evidence: evidenceOf(tripped.judged, opened.id, tripped.bundle) }
+    return { ...provedOf(tripped.judged, opened.gpus), evidence: evidenceOf(tripped.judged, opened.id, tripped.bundle) }
   }
 
   /** A client may have taken the cards from under a session whose clock did not run: what broke then says nothing of the miner. @throws NotNow */

@@ -8,7 +8,7 @@ import { evidenceOf } from './sign.ts'
 import { failed, judged, mismatchStands, provedOf } from './verdict.ts'
 
 const claim: Claim = { model: 'NVIDIA H200', count: 2, vramMb: 143_771, simulated: false }
-const cards: ProofGpu[] = ['a', 'b'].map((uuid) => ({ uuid, model: 'NVIDIA H200', vram_mb: 143_771, simulated: false, rented_ms: 0 }))
+const cards: ProofGpu[] = ['a', 'b'].map((uuid, i) => ({ uuid, model: 'NVIDIA H200', vram_mb: 143_771, simulated: false, rented_ms: 3 + i }))
 const measured = { tops: 1200, gbs: 4000, vram_gb: 130 }
 const proven: Identity = {
   result: 'proven',
@@ -33,7 +33,7 @@ describe('what a proof says', () => {
   it('is valid when the arithmetic holds and so do the gates', () => {
     const said = of(session(), proven)
     expect(said).toMatchObject({ result: 'valid', simulated: false, mismatch: false, confidence: 0.99, measured })
-    expect(provedOf(said)).toEqual({ result: 'valid', simulated: false, gpus: [{ uuid: 'a', model: 'NVIDIA H200' }, { uuid: 'b', model: 'NVIDIA H200' }] }) // prettier-ignore
+    expect(provedOf(said, cards)).toEqual({ result: 'valid', simulated: false, gpus: cards.map((c) => ({ uuid: c.uuid, model: 'NVIDIA H200', rentedMs: c.rented_ms })) }) // prettier-ignore
   })
 
   it('pays a lesser model for what only that does', () => {
@@ -69,7 +69,7 @@ describe('what a proof says', () => {
     expect(said).toMatchObject({ result, gpus: [] })
     expect(said.text).toMatch(text)
     expect(said.text.includes('cheating')).toBe(said.text.startsWith('cheating'))
-    expect(provedOf(said)).toEqual({ result, reason: said.text })
+    expect(provedOf(said, cards)).toEqual({ result, reason: said.text })
     expect(said.mismatch).toBe(result === 'invalid')
   })
 

@@ -55,9 +55,11 @@ function identified({ result, model, measured, confidence, runnerUp, flags, text
   return { ...numbers, result: 'valid', text: fit(text) || 'proved', simulated: claim.simulated, gpus, mismatch: false }
 }
 
-/** What the round keeps of it. Pure. */
-export function provedOf({ result, text, gpus, simulated }: Judged): Proved {
-  return result === 'valid' ? { result, gpus, simulated } : { result, reason: text }
+/** What the round keeps of it. Pure. @param cards as the edge had them when it took them for the proof: a reading from before may be hours old */
+export function provedOf({ result, text, gpus, simulated }: Judged, cards: readonly ProofGpu[]): Proved {
+  if (result !== 'valid') return { result, reason: text }
+  const rentedMs = new Map(cards.map((c) => [c.uuid, c.rented_ms]))
+  return { result, gpus: gpus.map((g) => ({ ...g, rentedMs: rentedMs.get(g.uuid) ?? 0 })), simulated }
 }
 
 /** Whether a mismatch stands against a miner already: one since its last valid proof. Pure. @param proofs newest first */
