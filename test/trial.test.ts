@@ -63,6 +63,17 @@ describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
     expect(await boxes()).toEqual([])
   })
 
+  test('keeps the evidence of the last eight, and no half of one', async () => {
+    const folder = join(dir, 'state', 'trial')
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const old = Array.from({ length: 9 }, (_, i) => `2026-01-0${i + 1}T00.00.00.000Z.bundle`)
+    for (const name of [...old, '2026-01-08T00.00.01.000Z.bundle.partial']) await writeFile(join(folder, name), '')
+    expect(await trial()).toMatchObject({ code: 0 })
+    const kept = await bundlesIn(dir)
+    expect(kept).toHaveLength(8)
+    expect(kept.slice(0, -1)).toEqual(old.slice(2).map((name) => join(folder, name)))
+  })
+
   test('its evidence holds, and with one byte changed anywhere it does not', async () => {
     const bundle = join(dir, 'mine.bundle')
     expect(await trial('--bundle', bundle)).toMatchObject({ code: 0 })
@@ -93,6 +104,17 @@ describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
   test('evidence that cannot be read is said to be that, and is no verdict', async () => {
     expect(await verify(join(dir, 'absent'))).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^error: .*absent cannot be read/) })
     expect(await verify(dir)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^error: .* is no file/) })
+  })
+
+  test('a place for the evidence that will not do is said before anything begins', async () => {
+    const mine = join(dir, 'mine')
+    await writeFile(mine, 'mine')
+    await expect(trial('--bundle', mine)).rejects.toThrow(/mine is there already, and evidence is never overwritten/)
+    const said: string[] = []
+    await expect(proofRun(driver, [...flagsIn(dir, IMAGE), '--bundle', join(dir, 'absent', 'b')], (line) => said.push(line))).rejects.toThrow(/cannot be written/)
+    expect(said).toEqual([])
+    expect(await readFile(mine, 'utf8')).toBe('mine')
+    expect(await boxes()).toEqual([])
   })
 
   test('one line for programs', async () => {

@@ -31,5 +31,6 @@ export async function proofRun(driver: Driver, flags: string[]): Promise<Said> {
 /** The evidence that trials kept, oldest first. */
 export async function bundlesIn(dir: string): Promise<string[]> {
   const folder = join(dir, 'state', 'trial')
-  return (await readdir(folder)).filter((name) => name.includes('.bundle')).map((name) => join(folder, name))
+  const names = (await readdir(folder)).filter((name) => name.includes('.bundle'))
+  return names.sort().map((name) => join(folder, name))
 }
