@@ -56,6 +56,22 @@ describe('a proof', () => {
     expect((await validator.look(ready.id)).state).toBe('closed')
   })
 
+  it('is not ready while its container starts again, and its clock cannot start', async () => {
+    const miner = await edge.miner(1)
+    const { id } = await validator.open(miner.hotkey)
+    const [entry] = await miner.obey()
+    if (!entry) throw new Error('no wish')
+    expect((await validator.look(id)).state).toBe('ready')
+    await miner.sync([miner.fact(entry, 'starting')])
+    expect(await validator.look(id)).toMatchObject({ state: 'starting', endpoint: null })
+    expect((await validator.go(id)).code).toBe('conflict')
+    await miner.sync([miner.fact(entry, 'running')])
+    const ready = await validator.look(id)
+    expect(ready).toMatchObject({ state: 'ready', endpoint: { host: '127.0.0.1' } })
+    await validator.close(ready, { result: 'failed' })
+    await miner.obey()
+  })
+
   it('leaves its verdict as it was signed', async () => {
     const miner = await edge.miner(1)
     const { id } = await proved(validator, miner, { text: 'Zahlen stimmen: 2 × größer', measured: { tops: 1.5, gbs: 2, vram_gb: 3.25 }, flags: ['x'] })
