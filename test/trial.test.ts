@@ -111,7 +111,7 @@ describe('a proof of cards of one’s own', { timeout: LONG_MS }, () => {
     await writeFile(mine, 'mine')
     await expect(trial('--bundle', mine)).rejects.toThrow(/mine is there already, and evidence is never overwritten/)
     const said: string[] = []
-    await expect(proofRun(driver, [...flagsIn(dir, IMAGE), '--bundle', join(dir, 'absent', 'b')], (line) => said.push(line))).rejects.toThrow(/cannot be written/)
+    await expect(proofRun(driver, [...flagsIn(dir, IMAGE), '--bundle', join(dir, 'absent', 'b')], said)).rejects.toThrow(/cannot be written/)
     expect(said).toEqual([])
     expect(await readFile(mine, 'utf8')).toBe('mine')
     expect(await boxes()).toEqual([])

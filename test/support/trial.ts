@@ -21,9 +21,8 @@ export function flagsIn(dir: string, image: string): string[] {
   return Object.entries(flags).flat()
 }
 
-/** `compute proof run` in this process; rejects with its `Mistake`. */
-export async function proofRun(driver: Driver, flags: string[]): Promise<Said> {
-  const said: string[] = []
+/** `compute proof run` in this process; rejects with its `Mistake`. @param said takes its lines as they come */
+export async function proofRun(driver: Driver, flags: string[], said: string[] = []): Promise<Said> {
   const code = await runCommand('proof', flags, { env: {}, out: (text) => said.push(text), makeDriver: () => driver })
   return { code, out: said.join('\n') }
 }

@@ -6,7 +6,7 @@ import { loadHotkey } from '../../core/hotkey.ts'
 import { lockFile } from '../../core/lock.ts'
 import { errno, Mistake } from '../../core/mistake.ts'
 import type { Driver, Owner } from '../../core/ports.ts'
-import { ENDING, PARTIAL } from '../../core/proof/bundle/write.ts'
+import { ENDING, PARTIAL, seePlace } from '../../core/proof/bundle/write.ts'
 import { PYTHON } from '../../core/proof/run.ts'
 import { sshShell } from '../../core/ssh/client.ts'
 import type { CheckConfig } from '../config.ts'
@@ -73,6 +73,7 @@ async function begin(
   const claimed = claimOf(cards, catalog, { as, simulated })
   const { ports } = config
   const bundle = order.bundle === undefined ? await nextBundle(folder) : order.bundle
+  if (bundle !== null) await seePlace(bundle) // minutes of work would end there
   return runTrial({ driver, shell: sshShell(), owner, image, cards, ...claimed, catalog, ports, python: PYTHON, hotkey, bundle, selftest, tell, signal })
 }
 

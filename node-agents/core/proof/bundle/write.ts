@@ -42,13 +42,7 @@ export class BundleWriter {
     if (this.#stream) throw new RangeError('a bundle has one header')
     if (header.by !== (this.#signer?.address ?? null))
       throw new RangeError(`a bundle of ${header.by ?? 'nobody'} is not for the key of ${this.#signer?.address ?? 'nobody'}`)
-    try {
-      if (await isThere(this.#path)) throw new Mistake(`${this.#path} is there already, and evidence is never overwritten: name another file`)
-      await rm(this.#path + PARTIAL, { force: true })
-      this.#file = await open(this.#path + PARTIAL, 'wx', 0o600)
-    } catch (error) {
-      throw this.#failed(error)
-    }
+    this.#file = await begun(this.#path)
     this.#stream = this.#file.createWriteStream({ autoClose: false })
     this.#stream.on('error', (error) => (this.#trouble ??= error))
     this.#line(MAGIC)
@@ -83,7 +77,7 @@ export class BundleWriter {
       await syncFolder(dirname(this.#path))
     } catch (error) {
       await this.abort()
-      throw this.#failed(error)
+      throw unwritable(this.#path, error)
     }
     this.#file = null
     return { path: this.#path, digest: this.#hash.digest('hex') }
@@ -109,13 +103,32 @@ export class BundleWriter {
     if (stream.writableLength + bytes.length > MAX_WAITING) this.#trouble = new Error('the disk is slower than the session')
     else stream.write(bytes)
   }
+}
 
-  #failed(error: unknown): Mistake {
-    return error instanceof Mistake
-      ? error
-      : new Mistake(`the evidence ${this.#path} cannot be written (${reason(error)}): is there room, and may this user write there?`, error)
+/**
+ * Says before any work whether evidence can be kept there; leaves nothing.
+ * @throws Mistake as `BundleWriter.begin` would
+ */
+export async function seePlace(path: string): Promise<void> {
+  await (await begun(path)).close()
+  await rm(path + PARTIAL)
+}
+
+/** @throws Mistake when there is such a file already, or it cannot be made */
+async function begun(path: string): Promise<FileHandle> {
+  try {
+    if (await isThere(path)) throw new Mistake(`${path} is there already, and evidence is never overwritten: name another file`)
+    await rm(path + PARTIAL, { force: true })
+    return await open(path + PARTIAL, 'wx', 0o600)
+  } catch (error) {
+    throw unwritable(path, error)
   }
 }
+
+const unwritable = (path: string, error: unknown): Mistake =>
+  error instanceof Mistake
+    ? error
+    : new Mistake(`the evidence ${path} cannot be written (${reason(error)}): is there room, and may this user write there?`, error)
 
 async function isThere(path: string): Promise<boolean> {
   try {
