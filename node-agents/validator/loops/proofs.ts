@@ -5,6 +5,7 @@ import type { Clock, ProofTarget, Prover } from '../../core/ports.ts'
 import { horizonMs, type Patience, shuffled, wavesOf } from '../proofs/plan.ts'
 import type { Progress, Store } from '../store/types.ts'
 import { Again } from './again.ts'
+import { cameTo } from './came-to.ts'
 import { FINISHED } from './evidence.ts'
 import { NotYet } from './job.ts'
 import type { Market } from './market.ts'
@@ -122,16 +123,21 @@ export class Proofs {
 
   /** One try of each. @param round who is tried again; null: it is none, and nobody is */
   async #pass(block: Block, { free, groups }: Targets, round: InRound | null, signal: AbortSignal): Promise<Pass> {
-    const { classOf, wave: most, random = Math.random } = this.#d
+    const { classOf, wave: most, random = Math.random, log } = this.#d
     const pass: Pass = { ...NOTHING, faults: [] }
+    const all: Tried[] = []
     const together = groups.map((g) => g.hotkeys)
     const watch = {
       began: ({ hotkey }: ProofTarget) => void this.now.add(hotkey),
-      ended: (tried: Tried) => this.#ended(tried, round, pass),
+      ended: (tried: Tried) => {
+        all.push(tried)
+        return this.#ended(tried, round, pass)
+      },
     }
     const waves = wavesOf(shuffled(free, random), { classOf, together, most })
     const ends = await Promise.allSettled(waves.map((wave) => proveWave(wave, block, { groups, watch }, this.#d, signal)))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
+    if (all.length > 0) log.info({ block: block.number }, `proofs: ${cameTo(all)}`)
     return pass
   }
 
