@@ -154,7 +154,7 @@ export class SlowGpu {
         states.map((s) => at(s, i)),
         fresh[i] ?? 0,
       )
-    return Int8Array.from(row, (_, i) => entry(i))
+    return row.map((_, i) => entry(i))
   }
 }
 
@@ -163,7 +163,7 @@ function chain(weights: Matrix, first: Matrix, sizes: Sizes, { round }: Cheat): 
   for (let t = 0; t < sizes.K; t++) {
     const before = at(states, t)
     const fresh = (a: number, i: number) => at(first, a)[freshColumn(t, i, sizes)] ?? 0
-    const right = () => weights.map((w, a) => Int8Array.from(w, (_, i) => chainByte(w, at(before, i), fresh(a, i))))
+    const right = () => weights.map((w, a) => w.map((_, i) => chainByte(w, at(before, i), fresh(a, i))))
     states.push(round ? round(t, before, right) : right())
   }
   return states
