@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { testEngine } from './support/engine.ts'
-import { CARDS, ProofWorld } from './support/prove.ts'
+import { CARDS, ProofWorld } from './support/proof-world.ts'
 
 const engine = await testEngine()
 

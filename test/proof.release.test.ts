@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import { answer } from '../node-agents/cli/client.ts'
 import { PROOF_HOLDS_MS, PROOF_PAUSE_MS } from '../schema/index.ts'
 import { query } from './support/database.ts'
-import { CARDS, ProofWorld } from './support/prove.ts'
+import { CARDS, ProofWorld } from './support/proof-world.ts'
 import { keyPair } from './support/ssh.ts'
 import { until } from './support/until.ts'
 

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { answer } from '../node-agents/cli/client.ts'
 import { type AllocationView, PROOF_MAX_MS, PROOF_PAUSE_MS } from '../schema/index.ts'
-import { CARDS, type Host, ProofWorld } from './support/prove.ts'
+import { CARDS, type Host, ProofWorld } from './support/proof-world.ts'
 import { keyPair, login } from './support/ssh.ts'
 import { until } from './support/until.ts'
 

@@ -11,7 +11,7 @@ import { Verifier } from '../../node-agents/core/proof/verify.ts'
 import { readMessage } from '../../node-agents/core/proof/wire.ts'
 import { reason } from '../../node-agents/core/mistake.ts'
 import { fixedRandom, matrix } from '../support/pog.ts'
-import { pythonWithNumpy } from '../support/proof.ts'
+import { pythonWithNumpy } from '../support/script.ts'
 import { type Bench, type Figure, median, round, timed } from './measure.ts'
 import { contrive } from './proof.machine.ts'
 

@@ -1,6 +1,6 @@
-import { startHost } from '../support/hostile.ts'
+import { startHost } from '../support/prover-host.ts'
 import { at, matrix } from '../support/pog.ts'
-import type { Deed, Prover, Told } from '../support/prover.ts'
+import type { Deed, Prover, Told } from '../support/fake-prover.ts'
 import { contrive } from './proof.machine.ts'
 import { drawn, SEED, TASK } from './session.draws.ts'
 

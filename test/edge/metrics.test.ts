@@ -11,7 +11,7 @@ import { type Condition, statusOf } from '../../edge/verbs/status.ts'
 import { type Columns, DESIRED, PHASES, PROTOCOL, PROTOCOL_OLDEST, shown, STOP_REASONS } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { databases, query } from '../support/database.ts'
-import { proved, readyProof, validatorAt } from '../support/proofs.ts'
+import { proved, readyProof, validatorAt } from '../support/wire-validator.ts'
 import { onOneEdge, type TestEdge } from '../support/edge.ts'
 
 let db: { url: string }

@@ -4,7 +4,7 @@ import { type AllocationView, fingerprint, hostKeyStatement, verifyBytes } from 
 import { databases } from '../support/database.ts'
 import { readUntil, startTestEdge } from '../support/edge.ts'
 import { MinerWorld } from '../support/miner.ts'
-import { validatorAt } from '../support/proofs.ts'
+import { validatorAt } from '../support/wire-validator.ts'
 
 /** The miner's own agent on the other side, over an engine in memory. */
 

@@ -3,7 +3,7 @@ import type { ProofVerdict } from '../../schema/index.ts'
 import { nonceAt, type WireMiner } from '../support/agent.ts'
 import { databases, query, type Running } from '../support/database.ts'
 import { startTestEdge, type TestEdge } from '../support/edge.ts'
-import { proved, readyProof, type Told, validatorAt, WireValidator } from '../support/proofs.ts'
+import { proved, readyProof, type Told, validatorAt, WireValidator } from '../support/wire-validator.ts'
 
 let edge: TestEdge
 let db: Running

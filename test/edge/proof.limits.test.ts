@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { hostFacts } from '../support/agent.ts'
 import { query } from '../support/database.ts'
 import { onOneEdge, readUntil, type TestEdge } from '../support/edge.ts'
-import { proved, readyProof, validatorAt, WireValidator } from '../support/proofs.ts'
+import { proved, readyProof, validatorAt, WireValidator } from '../support/wire-validator.ts'
 
 let edge: TestEdge
 let db: { url: string }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { databases, query } from '../support/database.ts'
 import { startTestEdge } from '../support/edge.ts'
-import { readyProof, validatorAt } from '../support/proofs.ts'
+import { readyProof, validatorAt } from '../support/wire-validator.ts'
 import { Tap } from '../support/tap.ts'
 
 /** The database did what it was told, and its answer is lost: the edge tells it once more. */

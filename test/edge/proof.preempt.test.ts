@@ -3,7 +3,7 @@ import type { ProblemBody } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { query } from '../support/database.ts'
 import { onOneEdge, type TestEdge } from '../support/edge.ts'
-import { proved, readyProof, validatorAt, type WireValidator } from '../support/proofs.ts'
+import { proved, readyProof, validatorAt, type WireValidator } from '../support/wire-validator.ts'
 import { stateOf } from '../support/publication.ts'
 
 let edge: TestEdge

@@ -3,7 +3,7 @@ import { proofState, verdictStatement, verifyBytes } from '../../schema/index.ts
 import type { WishRun } from '../../schema/index.ts'
 import { query } from '../support/database.ts'
 import { onOneEdge, type TestEdge } from '../support/edge.ts'
-import { proved, readyProof, validatorAt, type WireValidator } from '../support/proofs.ts'
+import { proved, readyProof, validatorAt, type WireValidator } from '../support/wire-validator.ts'
 import { stateOf } from '../support/publication.ts'
 
 let edge: TestEdge

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { validatorState } from '../../schema/index.ts'
 import type { WireMiner } from '../support/agent.ts'
 import { query } from '../support/database.ts'
-import { readyProof, WireValidator } from '../support/proofs.ts'
+import { readyProof, WireValidator } from '../support/wire-validator.ts'
 import { publish, type PublishingWorld, publishingWorld, row, scoresOf, stateOf } from '../support/publication.ts'
 import { someone } from '../support/snapshot.ts'
 

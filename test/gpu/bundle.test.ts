@@ -17,8 +17,8 @@ import type { Pipe, SessionResult, Task } from '../../node-agents/core/proof/ses
 import { makeSigner } from '../../node-agents/core/signer.ts'
 import { pipeOf, pipeTo } from '../support/pipe.ts'
 import { rolled } from '../support/pog.ts'
-import { Proof, pythonWithNumpy } from '../support/proof.ts'
-import { type Deed, FakeProver, type Said, type Told, type Twist } from '../support/prover.ts'
+import { Script, pythonWithNumpy } from '../support/script.ts'
+import { type Deed, FakeProver, type Said, type Told, type Twist } from '../support/fake-prover.ts'
 
 /** What a session leaves behind says again, offline, what the session said. */
 
@@ -63,7 +63,7 @@ describe('an honest session', () => {
   })
 
   it.skipIf(!python)('of the script itself, in the sizes of cards that are only said to be there', async () => {
-    const proof = new Proof(python ?? '', ['serve', '--device', 'cpu', '--gpus', '2'], { TMPDIR: folder })
+    const proof = new Script(python ?? '', ['serve', '--device', 'cpu', '--gpus', '2'], { TMPDIR: folder })
     try {
       const { report } = await proved(pipeOf(proof.child), simulatedTask(2))
       expect(report).toMatchObject({ arithmetic: { result: 'passed' }, timing: { result: 'attested' }, verdict: { result: 'follows' }, holds: true })

@@ -2,7 +2,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isRunning, Proof, PROOF, pythonWithNumpy } from '../support/proof.ts'
+import { isRunning, Script, SCRIPT, pythonWithNumpy } from '../support/script.ts'
 import { until } from '../support/until.ts'
 
 /** The script of the proof under bad input, and how it ends. What it misses is said once, in proof.test.ts. */
@@ -21,8 +21,8 @@ const LONG = [{ ...PREP, n: 512, K: 1200, w: 32 }, GO]
 const many = (count: number) => Array.from({ length: count }, () => [1, 1])
 
 let scratch: string
-let proof: Proof
-const start = (gpus: number) => (proof = new Proof(python, ['serve', '--device', 'cpu', '--gpus', String(gpus)], { TMPDIR: scratch }))
+let proof: Script
+const start = (gpus: number) => (proof = new Script(python, ['serve', '--device', 'cpu', '--gpus', String(gpus)], { TMPDIR: scratch }))
 
 beforeEach(async () => void (scratch = await mkdtemp(join(tmpdir(), 'proof-test-'))))
 afterEach(async () => {
@@ -114,9 +114,9 @@ describe.skipIf(!found)('what lies around', () => {
   it('beside the script is no library', async () => {
     for (const name of names) await writeFile(join(scratch, `${name}.py`), trap)
     await mkdir(join(scratch, 'tmp'))
-    await copyFile(PROOF, join(scratch, 'proof.py'))
+    await copyFile(SCRIPT, join(scratch, 'proof.py'))
     const before = await readdir(scratch, { recursive: true })
-    proof = new Proof(python, ['info', '--device', 'cpu'], { TMPDIR: join(scratch, 'tmp') }, join(scratch, 'proof.py'))
+    proof = new Script(python, ['info', '--device', 'cpu'], { TMPDIR: join(scratch, 'tmp') }, join(scratch, 'proof.py'))
     expect(await proof.next('hello')).toMatchObject({ torch: expect.stringMatching(/^numpy /) })
     expect(await proof.ended).toMatchObject({ code: 0 })
     expect((await readdir(scratch, { recursive: true })).toSorted()).toEqual(before.toSorted())
@@ -138,7 +138,7 @@ describe.skipIf(!found)('what lies around', () => {
       COLUMNS: 'x',
       TMPDIR: '/nowhere',
     }
-    proof = new Proof(python, ['serve', '--device', 'cpu'], hostile)
+    proof = new Script(python, ['serve', '--device', 'cpu'], hostile)
     proof.send(PREP, GO, SWEEP, ROOTS)
     await proof.next('swr')
     proof.send({ c: 'quit' })

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { BARE, changedProof, type Line, Proof, PROOF, pythonWithNumpy } from '../support/proof.ts'
+import { BARE, changedScript, type Line, Script, SCRIPT, pythonWithNumpy } from '../support/script.ts'
 
 /** The script that runs on the GPU, on the CPU: known answers over its own pipes. */
 
@@ -18,11 +18,11 @@ const vectors = JSON.parse(await readFile(new URL('../vectors/pog.json', import.
 let folder: string
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'proof-test-'))))
 
-const changed = (...words: [string, string][]) => changedProof(folder, ...words)
+const changed = (...words: [string, string][]) => changedScript(folder, ...words)
 
-const started: Proof[] = []
-function start(args: string[], file = PROOF): Proof {
-  const proof = new Proof(python, args, {}, file)
+const started: Script[] = []
+function start(args: string[], file = SCRIPT): Script {
+  const proof = new Script(python, args, {}, file)
   started.push(proof)
   return proof
 }
@@ -47,7 +47,7 @@ function climb(leaf: Buffer, index: number, path: Buffer): string {
   return node.toString('hex')
 }
 
-async function opened(proof: Proof, g: number, rows: number[][], u: number[][]): Promise<Buffer[]> {
+async function opened(proof: Script, g: number, rows: number[][], u: number[][]): Promise<Buffer[]> {
   proof.send({ c: 'open', g, rows, u })
   const lines: Line[] = []
   for (let k = 0; k < rows.length + u.length; k++) lines.push(await proof.next('o', g))
@@ -57,7 +57,7 @@ async function opened(proof: Proof, g: number, rows: number[][], u: number[][]):
 }
 
 /** One whole proof of a GPU, as far as the openings. */
-async function prove(proof: Proof, { gpu: g, seed, nonce, n, K, w, f, lanes, r, Q }: Chain, engine: string) {
+async function prove(proof: Script, { gpu: g, seed, nonce, n, K, w, f, lanes, r, Q }: Chain, engine: string) {
   proof.send({ c: 'prep', g, n, K, w, f, engine }, { c: 'go', g, seed }, { c: 'sweep', g, nonce, lanes, r, Q }, { c: 'roots', g })
   const ready = await proof.next('ready', g)
   const clocks = [(await proof.next('tip', g)).h, (await proof.next('swp', g)).h]

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { runSession } from '../../node-agents/core/proof/session/run.ts'
 import type { SessionResult, Task } from '../../node-agents/core/proof/session/types.ts'
 import { pipeTo } from '../support/pipe.ts'
-import { type Deed, FakeProver, type Said, type Told, type Twist } from '../support/prover.ts'
+import { type Deed, FakeProver, type Said, type Told, type Twist } from '../support/fake-prover.ts'
 import { StillClock } from '../support/still-clock.ts'
 
 /** Sessions with hosts whose lines are changed at random. */

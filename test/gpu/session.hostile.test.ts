@@ -5,9 +5,9 @@ import { runSession } from '../../node-agents/core/proof/session/run.ts'
 import type { Heard, Hooks, SessionResult, Task } from '../../node-agents/core/proof/session/types.ts'
 import type { Clock, SshLogin } from '../../node-agents/core/ports.ts'
 import { BABBLERS, FORGERS, type Picture } from '../support/gallery.ts'
-import { type Host, loginTo, startHost } from '../support/hostile.ts'
+import { loginTo, type ProverHost, startHost } from '../support/prover-host.ts'
 import { type Matrix, rolled } from '../support/pog.ts'
-import { FakeProver } from '../support/prover.ts'
+import { FakeProver } from '../support/fake-prover.ts'
 import { StillClock } from '../support/still-clock.ts'
 import { until } from '../support/until.ts'
 
@@ -16,7 +16,7 @@ import { until } from '../support/until.ts'
 const TASK: Task = { gpus: 1, sizes: { n: 64, K: 8, w: 4, f: 4, lanes: 8, r: 2, Q: 12 }, chainMs: 20_000, sweepMs: 20_000 }
 const still = new AbortController().signal
 
-let host: Host
+let host: ProverHost
 let login: SshLogin
 let prover: FakeProver
 beforeEach(async () => {

@@ -6,7 +6,7 @@ import { proofScript, proveOver } from '../../node-agents/core/proof/run.ts'
 import type { SessionResult, Task } from '../../node-agents/core/proof/session/types.ts'
 import { sshShell } from '../../node-agents/core/ssh/client.ts'
 import { eventually } from '../support/eventually.ts'
-import { pythonWithNumpy } from '../support/proof.ts'
+import { pythonWithNumpy } from '../support/script.ts'
 import { type Door, hasSshd, startSshd } from '../support/sshd.ts'
 
 /** The script itself, put there and run over OpenSSH's own server, as a validator does it. */

@@ -7,8 +7,8 @@ import { commitment } from '../../node-agents/core/proof/session/commitment.ts'
 import { runSession } from '../../node-agents/core/proof/session/run.ts'
 import type { Heard, Hooks, Task } from '../../node-agents/core/proof/session/types.ts'
 import { pipeOf, pipeTo } from '../support/pipe.ts'
-import { Proof, pythonWithNumpy } from '../support/proof.ts'
-import { FakeProver } from '../support/prover.ts'
+import { Script, pythonWithNumpy } from '../support/script.ts'
+import { FakeProver } from '../support/fake-prover.ts'
 
 /** Whole sessions with honest provers: one in this process, and the real script in one of its own. */
 
@@ -68,7 +68,7 @@ describe('an honest prover', () => {
 describe.skipIf(!python)('the script itself', () => {
   it.each([1, 3])('with %i GPUs, in a process of its own, passes and ends', async (gpus) => {
     const args = ['serve', '--device', 'cpu', '--gpus', String(gpus)]
-    const proof = new Proof(python ?? '', args, { TMPDIR: scratch })
+    const proof = new Script(python ?? '', args, { TMPDIR: scratch })
     try {
       const result = await runSession(pipeOf(proof.child), { ...TASK, gpus }, remember(), { clock: realClock, signal: still })
       expect(result).toMatchObject({ ended: 'complete', text: gpus === 1 ? 'all 1 GPUs passed' : `all ${gpus} GPUs passed`, verdict: { result: 'passed' } })

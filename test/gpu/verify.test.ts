@@ -12,7 +12,7 @@ import type { Verdict } from '../../node-agents/core/proof/verdict.ts'
 import { Verifier } from '../../node-agents/core/proof/verify.ts'
 import { type Message, readMessage } from '../../node-agents/core/proof/wire.ts'
 import { at, SlowGpu } from '../support/pog.ts'
-import { BARE, changedProof, Proof, PROOF, pythonWithNumpy } from '../support/proof.ts'
+import { BARE, changedScript, Script, SCRIPT, pythonWithNumpy } from '../support/script.ts'
 
 /** The script that runs on the GPU, on the CPU, against the verifier: all of the protocol but its clock. */
 
@@ -42,8 +42,8 @@ const NEXT_FOR_ALL: Partial<Record<Message['t'], (told: Told) => Command>> = {
 }
 
 /** Runs the script as the one says, and verifies it as the other does. */
-async function prove(told: Told, verified = told, script = PROOF): Promise<{ verdict: Verdict; transcripts: Transcript[] }> {
-  const { child, ended } = new Proof(found ?? '', ['serve', '--device', 'cpu', '--gpus', String(GPUS)], {}, script)
+async function prove(told: Told, verified = told, script = SCRIPT): Promise<{ verdict: Verdict; transcripts: Transcript[] }> {
+  const { child, ended } = new Script(found ?? '', ['serve', '--device', 'cpu', '--gpus', String(GPUS)], {}, script)
   const send = (command: Command | undefined) => command && child.stdin.write(commandLine(command))
   const verifier = new Verifier(verified, GPUS)
   const parts = Array.from({ length: GPUS }, (): Transcript => ({ tip: NONE, roots: NONE, swp: NONE, swr: NONE }))
@@ -108,8 +108,8 @@ describe.skipIf(!found)('the script against the verifier', () => {
   })
 
   it.each([
-    ['numpy', async () => PROOF],
-    ['Python alone', () => changedProof(folder, ...BARE)],
+    ['numpy', async () => SCRIPT],
+    ['Python alone', () => changedScript(folder, ...BARE)],
   ])('by %s, makes what the reference makes, in sizes that nobody thought of', { timeout: 120_000 }, async (_, script) => {
     for (let round = 0; round < 5; round++) {
       const told = fresh(someSizes())

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { SessionResult } from '../../node-agents/core/proof/session/types.ts'
 import type { Sizes } from '../../node-agents/core/proof/sizes.ts'
 import { type Matrix, rolled } from './pog.ts'
-import type { Deed, Said, Told, Twist } from './prover.ts'
+import type { Deed, Said, Told, Twist } from './fake-prover.ts'
 
 /** Hosts that lie, each in one way, and what a session must make of it. */
 

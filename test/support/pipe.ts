@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { PassThrough, type Readable, type Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { Pipe } from '../../node-agents/core/proof/session/types.ts'
-import type { Deed, Flood, Prover, Said } from './prover.ts'
+import type { Deed, Flood, Prover, Said } from './fake-prover.ts'
 
 /** Does what a prover does, to whoever is at the other end. @param tear breaks the connection itself */
 export async function play(prover: Prover, input: Readable, output: Writable, tear: () => void): Promise<void> {

@@ -4,14 +4,14 @@ import ssh2 from 'ssh2'
 import type { SshDoor, SshLogin } from '../../node-agents/core/ports.ts'
 import { sshShell } from '../../node-agents/core/ssh/client.ts'
 import { play } from './pipe.ts'
-import type { Prover } from './prover.ts'
+import type { Prover } from './fake-prover.ts'
 import { keyPair } from './ssh.ts'
 
 /** A host whose SSH server runs a prover in JavaScript, whatever the command. */
-export type Host = { door: SshDoor; privateKey: string; stop(): Promise<void> }
+export type ProverHost = { door: SshDoor; privateKey: string; stop(): Promise<void> }
 
 /** @param prover makes the one for the next command */
-export async function startHost(prover: () => Prover): Promise<Host> {
+export async function startHost(prover: () => Prover): Promise<ProverHost> {
   const [host, user] = [keyPair(), keyPair()]
   const ssh = new ssh2.Server({ hostKeys: [host.private] })
   const sockets = new Set<Socket>()
@@ -39,6 +39,6 @@ export async function startHost(prover: () => Prover): Promise<Host> {
 }
 
 /** Logs in as a validator does. */
-export function loginTo({ door, privateKey }: Host, signal: AbortSignal): Promise<SshLogin> {
+export function loginTo({ door, privateKey }: ProverHost, signal: AbortSignal): Promise<SshLogin> {
   return sshShell().login(door, privateKey, 20_000, signal)
 }

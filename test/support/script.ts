@@ -6,11 +6,11 @@ import type { Readable, Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { ROOT } from './process.ts'
 
-export const PROOF = join(ROOT, 'gpu/proof.py')
+export const SCRIPT = join(ROOT, 'gpu/proof.py')
 
 /** A copy of the script with some words changed, in this folder. */
-export async function changedProof(folder: string, ...words: [string, string][]): Promise<string> {
-  let script = await readFile(PROOF, 'utf8')
+export async function changedScript(folder: string, ...words: [string, string][]): Promise<string> {
+  let script = await readFile(SCRIPT, 'utf8')
   for (const [from, to] of words) {
     if (!script.includes(from)) throw new Error(`the script has no ${JSON.stringify(from)} to change`)
     script = script.replace(from, to)
@@ -42,7 +42,7 @@ export async function pythonWithNumpy(): Promise<string | null> {
 export type Line = { t: string; g?: number; m?: string; d?: string; root?: string; h?: string; n?: string; engine?: string; torch?: string; k?: number }
 
 /** `proof.py` on the CPU as a process of its own, its stdin and stdout in our hands. */
-export class Proof {
+export class Script {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   err = ''
@@ -50,7 +50,7 @@ export class Proof {
   private waiting: (() => void)[] = []
   private over = false
 
-  constructor(python: string, args: string[], env: Record<string, string> = {}, file = PROOF) {
+  constructor(python: string, args: string[], env: Record<string, string> = {}, file = SCRIPT) {
     this.child = spawn(python, [file, ...args], { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
     this.child.stdin.on('error', () => undefined) // it ends while we still write: that is what some tests are about
     this.child.stderr.on('data', (bytes: Buffer) => (this.err += bytes.toString()))
