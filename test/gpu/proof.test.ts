@@ -130,6 +130,14 @@ describe.skipIf(!found)('known answers', () => {
     expect(await proof.next('error')).toEqual({ t: 'error', g: 0, m: 'its results are not exact' })
   })
 
+  it('are not given by one that is wrong only where it reads states', async () => {
+    const off: [string, string] = ['.T)).astype(self.np.int32)', '.T)).astype(self.np.int32) + (engine == "f32" and a.shape != b.shape)']
+    const proof = start(['serve', '--device', 'cpu'], await changed(off))
+    proof.send({ c: 'prep', n: 64, K: 4, w: 4, f: 4, engine: 'f32' })
+    expect(await proof.next('warn')).toEqual({ t: 'warn', g: 0, e: 'f32', m: 'its results are not exact' })
+    expect(await proof.next('error')).toEqual({ t: 'error', g: 0, m: 'no engine reads states exactly here' })
+  })
+
   it('a line without a GPU is for all of them, and a ping is answered once', async () => {
     const proof = start(['--mode', 'serve', '--device', 'cpu', '--gpus', '2'])
     const sweep = { c: 'sweep', nonce: vectors.seed, lanes: 8, r: 2, Q: 6 }
