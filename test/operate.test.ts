@@ -79,6 +79,7 @@ function placesIn(page: string): Set<string> {
 }
 
 const PAGES = { 'operate.md': PAGE, 'validator.md': VALIDATOR_PAGE }
+const LINKED = { ...PAGES, 'proof.md': read('docs/proof.md') }
 
 describe.each(Object.entries(PAGES))('%s', (_, page) => {
   it('names only metrics that exist', () => {
@@ -100,9 +101,9 @@ describe.each(Object.entries(PAGES))('%s', (_, page) => {
     expect([...new Set(said)].filter((c) => !known.has(c))).toEqual([])
   })
 
-  it('has every place it points to, in itself and in the other', () => {
+  it('has every place it points to, in itself and in the others', () => {
     const links = [...page.matchAll(/\]\(([a-z]*(?:\.md)?)#([^)]+)\)/g)].map((m) => ({
-      page: m[1] ? PAGES[m[1] as keyof typeof PAGES] : page,
+      page: m[1] ? LINKED[m[1] as keyof typeof LINKED] : page,
       place: m[2] ?? '',
     }))
     expect(links.length).toBeGreaterThan(5)
