@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import * as z from 'zod'
 import { hotkey, VERSION_INT } from '../../schema/index.ts'
 import { maybe, path } from '../core/parsers.ts'
-import { PYTHON } from '../core/proof/run.ts'
+import { PYTHON } from '../core/proof/over-ssh.ts'
 import { setting } from '../core/settings.ts'
 
 /** ss58 addresses between commas. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { reason } from '../../core/mistake.ts'
 import type { Container, Driver, Owner, SshRun } from '../../core/ports.ts'
-import { type Host, withScript } from '../../core/proof/run.ts'
+import { type Host, withScript } from '../../core/proof/over-ssh.ts'
 import { oneLine } from '../../core/text.ts'
 import { fail, type Finding, ok, warn } from '../doctor/finding.ts'
 
