@@ -37,6 +37,8 @@ type Line = {
   lost: AbortSignal
   /** Channels whose unread output counts. */
   channels: Set<ClientChannel>
+  /** So many bytes of output have found their reader. */
+  took(bytes: number): void
   /** Resolves when nothing of it is left. */
   close(): Promise<void>
 }
@@ -47,6 +49,7 @@ function dial(door: SshDoor, key: string | null, clock: Clock): Line {
   const at: Reached = { connected: false, shown: 'nothing', ready: false }
   const gone = new AbortController()
   const channels = new Set<ClientChannel>()
+  let taken = 0
   const proved = Promise.withResolvers<number>()
   const ready = Promise.withResolvers<void>()
   const client = new ssh2.Client()
@@ -90,8 +93,10 @@ function dial(door: SshDoor, key: string | null, clock: Clock): Line {
     socket.destroy()
     throw error
   }
-  guard(socket, at, () => [...channels].reduce((sum, c) => sum + c.readableLength + c.stderr.readableLength, 0), fail)
-  return { client, proved: proved.promise, ready: ready.promise, lost: gone.signal, channels, close }
+  const unread = () => [...channels].reduce((sum, c) => sum + c.readableLength + c.stderr.readableLength, 0)
+  guard(socket, at, { unread, taken: () => taken }, fail)
+  const took = (bytes: number) => void (taken += bytes)
+  return { client, proved: proved.promise, ready: ready.promise, lost: gone.signal, channels, took, close }
 }
 
 const placeOf = (door: SshDoor) => words(`${door.host}:${door.port}`)
@@ -116,11 +121,11 @@ async function open<T>(opening: Promise<T>, shut: (it: T) => void, bounds: Bound
   }
 }
 
-function start({ client, lost, channels }: Line, command: string, signal: AbortSignal): Promise<SshRun> {
+function start({ client, lost, channels, took }: Line, command: string, signal: AbortSignal): Promise<SshRun> {
   const opened = (channel: ClientChannel) => {
     channels.add(channel)
     channel.on('close', () => channels.delete(channel))
-    return runOf(channel, lost)
+    return runOf(channel, lost, took)
   }
   const opening = asked((done) => void client.exec(command, done), opened)
   return open(opening, (run) => run.close(), { what: 'starting a command', ms: OPEN_MS, lost, signal }, 'failed')

@@ -11,15 +11,18 @@ export type CommandChannel = Duplex & { readonly stderr: Readable; close(): void
 /** `over` aborts, with a `ShellError`, when nothing more will come or be sent, but for an end that is the host's own. */
 type Half = { channel: CommandChannel; over: AbortSignal }
 
-/** A command that was started. `lost` aborts with a `ShellError` when the connection is gone. */
-export function runOf(channel: CommandChannel, lost: AbortSignal): SshRun {
+/** A command that was started. `lost` aborts with a `ShellError` when the connection is gone. `took` is told of all output that is read. */
+export function runOf(channel: CommandChannel, lost: AbortSignal, took: (bytes: number) => void): SshRun {
   const errors = tail()
   const over = new AbortController()
   const { promise: ended, resolve: end } = Promise.withResolvers<number | null>()
   let exited = false
   // The connection's own end says it all.
   for (const stream of [channel, channel.stderr]) stream.on('error', () => undefined)
-  channel.stderr.on('data', errors.write)
+  channel.stderr.on('data', (bytes: Buffer) => {
+    took(bytes.length)
+    errors.write(bytes)
+  })
   channel.on('exit', (code: number | null) => {
     exited = true
     end(code)
@@ -42,7 +45,7 @@ export function runOf(channel: CommandChannel, lost: AbortSignal): SshRun {
     if (!lost.aborted) channel.close()
   }
   const half = { channel, over: over.signal }
-  return { write: (text) => send(half, lost, text), output: read(half), errors: errors.text, ended, close }
+  return { write: (text) => send(half, lost, text), output: read(half, took), errors: errors.text, ended, close }
 }
 
 async function send({ channel, over }: Half, lost: AbortSignal, text: string): Promise<void> {
@@ -55,12 +58,14 @@ async function send({ channel, over }: Half, lost: AbortSignal, text: string): P
 }
 
 /** What had come before the connection was lost is still given. */
-async function* read({ channel, over }: Half): AsyncGenerator<Uint8Array> {
+async function* read({ channel, over }: Half, took: (bytes: number) => void): AsyncGenerator<Uint8Array> {
   for (;;) {
     // All at once would be copied into one piece, up to the whole window.
     const bytes: unknown = channel.read(Math.min(channel.readableLength, PIECE) || undefined)
-    if (bytes instanceof Uint8Array) yield bytes
-    else if (over.aborted) throw over.reason
+    if (bytes instanceof Uint8Array) {
+      took(bytes.length)
+      yield bytes
+    } else if (over.aborted) throw over.reason
     else if (channel.readableEnded) return
     else await stir(channel, ['readable', 'end', 'close'], [over])
   }
