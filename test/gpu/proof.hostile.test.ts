@@ -89,6 +89,15 @@ describe.skipIf(!found)('bad input is refused in a line, and changes nothing', (
     expect((await proof.next('tip')).h).toBe(h)
   })
 
+  it('more rows of a sweep than any card would keep', async () => {
+    start(1)
+    proof.send({ ...PREP, n: 1024, K: 1 }, GO)
+    await proof.next('tip')
+    expect(await refused({ ...SWEEP, lanes: 64, r: 1, Q: 65_536 })).toBe('lanes and Q: rows of at most 2147483648 bytes in all')
+    proof.send({ ...SWEEP, r: 1 })
+    await proof.next('swp')
+  })
+
   it('seeds, steps and openings that are not there', async () => {
     start(1)
     proof.send(PREP)
