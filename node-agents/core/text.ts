@@ -1,7 +1,7 @@
 /** What a person reads at a terminal. Everything here is pure: text in, text out. */
 
 // Escape sequences in a name or message from elsewhere must not drive the terminal, nor change the direction of what stands around them.
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 /** The same text without what could drive a terminal; line ends and tabs stay. */
 export const clean = (text: string) => text.replace(CONTROL, '?')
 
