@@ -26,6 +26,9 @@ from __future__ import annotations
 import os
 import sys
 
+if sys.version_info < (3, 9):
+    sys.exit("proof.py needs Python 3.9 or newer, and this is %d.%d" % sys.version_info[:2])
+
 # What lies beside this file is no library, whatever it is called; and importing leaves no files.
 sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != os.path.dirname(os.path.realpath(__file__))]
 sys.dont_write_bytecode = True

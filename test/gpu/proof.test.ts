@@ -187,6 +187,12 @@ describe.skipIf(!found)('by hand', () => {
     expect(proof.err).toContain('no_numpy')
   })
 
+  it('one that is too old says so, and nothing else', async () => {
+    const proof = start(['selftest', '--device', 'cpu'], await changed(['sys.version_info < (3, 9)', 'sys.version_info < (9, 9)']))
+    expect(await proof.ended).toMatchObject({ code: 1 })
+    expect(proof.err).toMatch(/^proof\.py needs Python 3\.9 or newer, and this is 3\.\d+\n$/)
+  })
+
   it('and says what it is too slow for', async () => {
     const proof = start(['serve', '--device', 'cpu'], await changed(...BARE))
     const prep = { c: 'prep', n: 64, K: 4, w: 4, f: 4, engine: 'auto' }
