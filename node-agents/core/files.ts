@@ -24,7 +24,12 @@ export async function writeAtomic(path: string, text: string): Promise<void> {
     await rm(fresh, { force: true })
     throw error
   }
-  await syncAndClose(dirname(path), 'r', null) // the rename itself is only safe once the directory is
+  await syncPath(dirname(path)) // the rename itself is only safe once the directory is
+}
+
+/** Resolves once a file is on the disk; of a folder: the names in it. */
+export function syncPath(path: string): Promise<void> {
+  return syncAndClose(path, 'r', null)
 }
 
 const HALF = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/

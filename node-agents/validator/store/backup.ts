@@ -1,6 +1,7 @@
 import { open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Client } from '@libsql/client/sqlite3'
+import { syncPath } from '../../core/files.ts'
 
 /** So many are kept. */
 const KEPT = 2
@@ -20,13 +21,13 @@ export async function backUp(client: Client, dir: string, migration: string, now
     for (const half of (await readdir(dir)).filter((n) => HALF.test(n))) await rm(join(dir, half), { force: true })
     await (await open(fresh, 'wx', 0o600)).close() // an empty file is taken, and keeps its mode
     await client.execute({ sql: 'VACUUM INTO ?', args: [fresh] })
-    await sync(fresh)
+    await syncPath(fresh)
     await rename(fresh, join(dir, name))
   } catch (error) {
     await rm(fresh, { force: true })
     throw error
   }
-  await sync(dir)
+  await syncPath(dir)
   for (const old of (await backups(dir)).slice(KEPT)) await rm(join(dir, old), { force: true })
   return name
 }
@@ -46,13 +47,4 @@ export async function listOfBackups(dir: string): Promise<string> {
   const anew = 'and start again: a new one then begins without proofs, scores and penalties'
   if (names.length === 0) return `${begin}, ${anew}.`
   return `${begin}, copy a backup to ${join(dir, 'validator.db')} (${names.join(', ')}) and start again. Without a copy ${anew.slice('and start again: '.length)}.`
-}
-
-async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
-  }
 }

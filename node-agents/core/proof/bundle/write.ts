@@ -3,6 +3,7 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import type { WriteStream } from 'node:fs'
 import { dirname } from 'node:path'
 import { finished } from 'node:stream/promises'
+import { syncPath } from '../../files.ts'
 import { errno, Mistake, reason } from '../../mistake.ts'
 import type { Signer } from '../../signer.ts'
 import type { Heard } from '../session/types.ts'
@@ -74,7 +75,7 @@ export class BundleWriter {
       stream.destroy() // it holds on to the file, and closing one would wait for that
       await file.close()
       await rename(this.#path + PARTIAL, this.#path)
-      await syncFolder(dirname(this.#path))
+      await syncPath(dirname(this.#path)) // the new name is only safe once its folder is
     } catch (error) {
       await this.abort()
       throw unwritable(this.#path, error)
@@ -137,15 +138,5 @@ async function isThere(path: string): Promise<boolean> {
   } catch (error) {
     if (errno(error) === 'ENOENT') return false
     throw error
-  }
-}
-
-/** A new name is only safe once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }
