@@ -14,13 +14,13 @@ import { Deadline } from './deadline.ts'
 import { Ears } from './ears.ts'
 import { Failure } from './failure.ts'
 import { chunkLimit, HELLO_MS, openLimitMs, PING_MS, PINGS, PREP_MS, rootsLimitMs, SESSION_MS, timedLimitMs, totalLimit } from './limits.ts'
+import { Pings } from './pings.ts'
 import { resultOf } from './result.ts'
 import type { GpuMessage, Step } from './talk.ts'
 import type { Committed, Hooks, Phase, Pipe, SessionResult, Task } from './types.ts'
 import { words } from './words.ts'
 
 export type Means = { clock: Clock; random: Random }
-type Ping = { nonce: string; sentMs: number; back: (ms: number) => void }
 
 /**
  * One session with the script of one machine. `run` goes through the phases and waits for each; what comes is handled line by line as it
@@ -36,13 +36,12 @@ export class Session {
   /** For one opening. */
   readonly #room: Buffer
   readonly #crew: Crew
+  readonly #pings = new Pings()
   readonly #deadline: Deadline
   readonly #endsMs: number
   readonly #failed = Promise.withResolvers<never>()
   #phase: Phase = 'hello'
   #failedAt: Phase | null = null
-  #ping: Ping | null = null
-  #rttMs: number | null = null
   #goMs: number | null = null
   #seed: Uint8Array | null = null
   #committed: Committed[] = []
@@ -92,7 +91,7 @@ export class Session {
   /** All phases, each awaited; returns when the verdict is certain. */
   async #converse(): Promise<void> {
     await this.#all('hello', 'hello', 'met', HELLO_MS)
-    await this.#pings()
+    await this.#measureWay()
     this.#send({ c: 'prep', sizes: this.#task.sizes })
     await this.#all('prep', 'prep', 'ready', PREP_MS)
     const seed = await this.#ask('wait', this.#hooks.go)
@@ -102,17 +101,14 @@ export class Session {
     await this.#open(seed)
   }
 
-  async #pings(): Promise<void> {
+  async #measureWay(): Promise<void> {
     this.#phase = 'ping'
     this.#limit(this.#now() + PING_MS)
     for (let i = 0; i < PINGS; i++) {
       const nonce = this.#random.bytes(8)
-      const pong = new Promise<number>((back) => {
-        this.#ping = { nonce: Buffer.from(nonce).toString('hex'), sentMs: this.#now(), back }
-      })
+      const pong = this.#pings.sent(nonce, this.#now())
       this.#send({ c: 'ping', nonce })
-      const ms = await this.#unlessFailed(pong)
-      this.#rttMs = Math.min(this.#rttMs ?? ms, ms)
+      await this.#unlessFailed(pong)
     }
   }
 
@@ -122,7 +118,7 @@ export class Session {
     this.#seed = seed
     // Before it is sent: what sending takes counts against the host, never for it.
     this.#goMs = this.#now()
-    const done = this.#all('chain', 'chain', 'swept', timedLimitMs(this.#task.chainMs, this.#rttMs ?? 0), this.#goMs)
+    const done = this.#all('chain', 'chain', 'swept', timedLimitMs(this.#task.chainMs, this.#pings.rttMs ?? 0), this.#goMs)
     this.#send({ c: 'go', seed }, this.#goMs)
     await done
   }
@@ -192,19 +188,12 @@ export class Session {
   #heard(line: string): void {
     const message = readMessage(line, this.#room)
     if (this.#goMs !== null) this.#hooks.heard?.({ from: 'host', atMs: this.#atMs - this.#goMs, line })
-    if (message.t === 'pong') return this.#pong(message.n)
+    if (message.t === 'pong') return this.#pings.pong(message.n, this.#atMs)
     if (message.t === 'error') {
       const who = message.g === undefined ? 'the script' : `GPU ${message.g}`
       throw new Failure('refused', `${who} says: ${words(message.m)}`, message.g ?? null)
     }
     this.#ofGpu(message)
-  }
-
-  #pong(nonce: string): void {
-    if (this.#ping?.nonce !== nonce) throw new Malformed('a pong that answers no ping')
-    const { back, sentMs } = this.#ping
-    this.#ping = null
-    back(this.#atMs - sentMs)
   }
 
   #ofGpu(message: GpuMessage): void {
@@ -226,7 +215,7 @@ export class Session {
     if (!talks.every((talk) => talk.isAt('tipped'))) return
     for (const talk of talks) {
       const now = this.#now()
-      this.#send(talk.sweep(now, timedLimitMs(this.#task.sweepMs, this.#rttMs ?? 0)), now)
+      this.#send(talk.sweep(now, timedLimitMs(this.#task.sweepMs, this.#pings.rttMs ?? 0)), now)
     }
   }
 
@@ -292,7 +281,7 @@ export class Session {
       talks: this.#crew.talks,
       seed: this.#seed,
       committed: this.#committed,
-      rttMs: this.#rttMs,
+      rttMs: this.#pings.rttMs,
       bytes: { in: this.#ears.bytes, out: this.#out },
     })
   }
