@@ -104,6 +104,12 @@ export function endOverdue(nowMs: number, limit: number): SQL {
     WHERE id IN (SELECT p.id FROM proofs p WHERE p.ended_at IS NULL AND p.ends_at <= ${nowMs} ORDER BY p.ends_at LIMIT ${limit}) AND desired <> 'stop' RETURNING id, holder, hotkey`
 }
 
+/** What a validator left open of a miner. */
+export function endOwn(validator: string, hotkey: string, nowMs: number): SQL {
+  return sql`UPDATE allocations SET ${toStop('released', nowMs)}
+    WHERE id IN (SELECT p.id FROM proofs p WHERE p.hotkey = ${hotkey} AND p.validator = ${validator} AND p.ended_at IS NULL) AND desired <> 'stop'`
+}
+
 /** Every miner is proved several times an hour: a month of that would be most of the database. */
 const KEPT_MS = 3 * 24 * 3600_000
 

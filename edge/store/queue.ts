@@ -19,6 +19,8 @@ export type Place = {
   room: 0 | 1
   offered: 0 | 1
   openUntil: number | null
+  /** It is this validator's. */
+  openByAsker: 0 | 1
   openHere: number
   pausedUntil: number | null
   hourUntil: number | null
@@ -44,9 +46,9 @@ export function placeOf({ hotkey, image, asker }: Asked): SQL {
       EXISTS (SELECT 1 FROM agents v WHERE v.hotkey = ${validator} AND v.role = 'validator' AND v.standing = 'active') AS may,
       (${fit(asker.simulated)}) AS fit, (${roomFor(asker)} AND NOT ${hasAlone}) AS room,
       EXISTS (SELECT 1 FROM miner_images i WHERE i.hotkey = m.hotkey AND i.reference = ${image}) AS offered,
-      (SELECT p.ends_at ${ofMiner} AND p.ended_at IS NULL) AS openUntil,
+      (SELECT p.ends_at ${ofMiner} AND p.ended_at IS NULL) AS openUntil, EXISTS (SELECT 1 ${byValidator} AND p.ended_at IS NULL) AS openByAsker,
       (SELECT count(*) FROM proofs p WHERE p.validator = ${validator} AND p.ended_at IS NULL) AS openHere,
-      (SELECT max(p.opened_at) + ${PROOF_PAUSE_MS} ${byValidator} AND p.opened_at > ${nowMs - PROOF_PAUSE_MS} AND (p.go_at IS NOT NULL OR p.ended_at >= p.ends_at)) AS pausedUntil,
+      (SELECT max(p.opened_at) + ${PROOF_PAUSE_MS} ${byValidator} AND p.opened_at > ${nowMs - PROOF_PAUSE_MS} AND (p.go_at IS NOT NULL AND p.closed_at IS NOT NULL OR p.ended_at >= p.ends_at)) AS pausedUntil,
       ${nth(ofMiner, PROOFS_PER_HOUR)} AS hourUntil, ${nth(byValidator, PROOFS_PER_HOUR_EACH)} AS eachUntil,
       CASE WHEN EXISTS (SELECT 1 ${byValidator} AND p.opened_at > ${nowMs - PROOF_TURNS.afterMs}) THEN ${nth(ofMiner, PROOFS_PER_HOUR - PROOF_TURNS.kept)} END AS turnUntil
     FROM miners m JOIN agents a ON a.hotkey = m.hotkey WHERE m.hotkey = ${hotkey}`

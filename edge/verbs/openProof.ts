@@ -6,7 +6,7 @@ import type { Spec } from '../../schema/tables/allocations.ts'
 import type { Ctx } from '../ctx.ts'
 import { countGpus, insertOf, takeGpus } from '../store/claims.ts'
 import { read, write } from '../store/db.ts'
-import { proofOf, proofRow } from '../store/proofs.ts'
+import { endOwn, proofOf, proofRow } from '../store/proofs.ts'
 import { type Asked, enqueue, type Place, placeOf } from '../store/queue.ts'
 import { askerOf } from './allocate.ts'
 import { type Pick, share } from './pick.ts'
@@ -23,8 +23,9 @@ export type Open = { validator: string; input: OpenProof }
 
 /**
  * Takes all free cards of a miner for a proof: for the miner a rent like any other, with the image, the lease and the share of the host
- * that a client gets who asks for nothing special. The same request again, key and all, gives the same proof while it is open.
- * Throws `proof_refused` saying when to ask again.
+ * that a client gets who asks for nothing special. The same request again, key and all, gives the same proof while it is open; another one
+ * by the same validator lets the cards of the first go, which whoever was killed knows nothing of. Throws `proof_refused` saying when to
+ * ask again.
  */
 export async function openProof(ctx: Ctx, { validator, input: { hotkey, ssh_key } }: Open): Promise<ProofState> {
   const id = ctx.newId('al')
@@ -35,12 +36,20 @@ export async function openProof(ctx: Ctx, { validator, input: { hotkey, ssh_key 
     const [known, places] = await read(ctx.db, [proofOf(validator, same), placeOf(asked)])
     if (known?.[0]) return proofView(proofRow(known[0]), ctx.now())
     const place = (places?.[0] as Place | undefined) ?? null
+    if (place?.openByAsker) throw await letGo(ctx, validator, hotkey)
     const refusal = proofRefusal(place, image, ctx.now())
     if (refusal ?? !place) throw refusal ?? new Problem('proof_refused')
     const made = await take(ctx, { id, asked, ssh_key, place })
     if (made) return made
   }
   throw new Problem('proof_refused', 'its cards changed hands while this request ran', { retry_after_s: AGAIN_S })
+}
+
+async function letGo(ctx: Ctx, validator: string, hotkey: string): Promise<Problem> {
+  await write(ctx.db, [endOwn(validator, hotkey, ctx.now())])
+  ctx.defer('wake', ctx.hub(hotkey).wake(hotkey))
+  ctx.log.info('proof_let_go', { validator, hotkey })
+  return new Problem('proof_refused', 'your last proof of it was still open, and is let go', { retry_after_s: AGAIN_S })
 }
 
 type Take = { id: string; asked: Asked; ssh_key: string; place: Place }

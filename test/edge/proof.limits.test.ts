@@ -88,7 +88,17 @@ describe('a proof is refused', () => {
     const first = await validator.open(miner.hotkey, ssh)
     expect(await validator.open(miner.hotkey, ssh)).toMatchObject({ http: 201, id: first.id })
     expect(await second.open(miner.hotkey, ssh)).toMatchObject(refused('another proof'))
-    expect(await validator.open(miner.hotkey)).toMatchObject(refused('another proof'))
+  })
+
+  it('that a validator left open only until it asks anew, which counts for no pause', { timeout: 60_000 }, async () => {
+    const miner = await edge.miner(1)
+    const left = await readyProof(validator, miner)
+    await validator.go(left.id)
+    expect(await validator.open(miner.hotkey)).toMatchObject({ ...refused('your last proof of it was still open'), retry_after_s: 5 })
+    expect(await miner.sync(), 'its cards are let go at once').toMatchObject([{ kind: 'tombstone', id: left.id }])
+    expect((await validator.committed(left.id)).code).toBe('conflict')
+    await miner.obey()
+    expect((await validator.open(miner.hotkey)).http).toBe(201)
   })
 
   it('for an hour after one that the same validator began; others may', { timeout: 60_000 }, async () => {
