@@ -25,15 +25,15 @@ export const BARE: [string, string][] = [
   ['import torch\n', 'import no_torch as torch\n'],
 ]
 
-/** A Python with numpy: the one that is named, else python3, else the system's own. Null when none has it. */
+/** Path of a Python with numpy: the one that is named, else python3, else the system's own. Null when none has it. A name may mean another one elsewhere. */
 export async function pythonWithNumpy(): Promise<string | null> {
   const named = process.env['COMPUTE_TEST_PYTHON']
   for (const python of named ? [named] : ['python3', '/usr/bin/python3']) {
-    const has = await promisify(execFile)(python, ['-c', 'import numpy']).then(
-      () => true,
-      () => false,
+    const path = await promisify(execFile)(python, ['-c', 'import numpy, sys; print(sys.executable)']).then(
+      ({ stdout }) => stdout.trim(),
+      () => null,
     )
-    if (has) return python
+    if (path) return path
   }
   return null
 }
