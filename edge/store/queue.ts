@@ -14,6 +14,8 @@ export type Place = {
   total: number
   /** Cards nobody has, those kept for a proof among them. */
   free: number
+  /** Cards are held by what was told to stop: they come back as soon as the host says so. */
+  leaving: 0 | 1
   may: 0 | 1
   fit: 0 | 1
   room: 0 | 1
@@ -43,6 +45,7 @@ export function placeOf({ hotkey, image, asker }: Asked): SQL {
     SELECT m.hotkey AS hotkey, m.cpus AS cpus, m.memory_mb AS memoryMb, m.disk_free_mb AS diskFreeMb,
       (SELECT count(*) FROM gpus t WHERE t.hotkey = m.hotkey AND t.gone_at IS NULL) AS total,
       (SELECT count(*) FROM gpus g WHERE g.hotkey = m.hotkey AND ${matches({ count: 'all' }, asker)}) AS free,
+      EXISTS (SELECT 1 FROM claims l JOIN allocations x ON x.id = l.allocation_id WHERE l.hotkey = m.hotkey AND l.freed_at IS NULL AND x.desired = 'stop') AS leaving,
       EXISTS (SELECT 1 FROM agents v WHERE v.hotkey = ${validator} AND v.role = 'validator' AND v.standing = 'active') AS may,
       (${fit(asker.simulated)}) AS fit, (${roomFor(asker)} AND NOT ${hasAlone}) AS room,
       EXISTS (SELECT 1 FROM miner_images i WHERE i.hotkey = m.hotkey AND i.reference = ${image}) AS offered,

@@ -3,7 +3,7 @@ import { PROOF_PAUSE_MS, PROOFS_OPEN_EACH, PROOFS_PER_HOUR, PROOFS_PER_HOUR_EACH
 import type { Place } from '../store/queue.ts'
 
 /** Seconds until it is worth asking again what only the miner, its tenants or a person can change. */
-const LATER_S = { validator: 3600, unknown: 600, unfit: 60, cards: 300, image: 600, full: 30 } as const
+const LATER_S = { validator: 3600, unknown: 600, unfit: 60, cards: 300, leaving: 10, image: 600, full: 30 } as const
 
 /** Why a validator may not prove a miner now, and when to ask again; null: it may. Pure. @param place null: there is no such miner */
 export function proofRefusal(place: Place | null, image: string, nowMs: number): Problem | null {
@@ -18,6 +18,7 @@ export function proofRefusal(place: Place | null, image: string, nowMs: number):
   if (place.hourUntil !== null) return until(place.hourUntil, `${PROOFS_PER_HOUR} proofs of it began within an hour`)
   if (place.openHere >= PROOFS_OPEN_EACH) return no(`you have ${place.openHere} proofs open: close some of them`, LATER_S.full)
   if (!place.fit) return no('it takes nothing new now: it is away, draining, or not healthy', LATER_S.unfit)
+  if (place.free === 0 && place.leaving) return no('its cards are being given back', LATER_S.leaving)
   if (place.free === 0) return no('none of its cards is free', LATER_S.cards)
   if (!place.room) return no('the tenant it has shares neither the host nor its disk', LATER_S.cards)
   if (!place.offered) return no(`it does not run ${image}, in which proofs are made`, LATER_S.image)

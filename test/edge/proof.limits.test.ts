@@ -97,6 +97,7 @@ describe('a proof is refused', () => {
     expect(await validator.open(miner.hotkey)).toMatchObject({ ...refused('your last proof of it was still open'), retry_after_s: 5 })
     expect(await miner.sync(), 'its cards are let go at once').toMatchObject([{ kind: 'tombstone', id: left.id }])
     expect((await validator.committed(left.id)).code).toBe('conflict')
+    expect(await validator.open(miner.hotkey), 'they are not back yet').toMatchObject({ ...refused('its cards are being given back'), retry_after_s: 10 })
     await miner.obey()
     expect((await validator.open(miner.hotkey)).http).toBe(201)
   })
