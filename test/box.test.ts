@@ -50,6 +50,32 @@ describe('box', () => {
     await rm(root, { recursive: true, force: true })
   })
 
+  test('what a command said on stderr comes whole, however late it is taken', async () => {
+    const { target, folder } = await running()
+    const client = new ssh2.Client()
+    const { promise, resolve, reject } = Promise.withResolvers<ssh2.ClientChannel>()
+    client.on('error', reject).on('ready', () => {
+      client.exec('head -c 5000000 /dev/zero >&2; echo $$ > over', (error, stream) => (error ? reject(error) : resolve(stream)))
+    })
+    client.connect({ host: '127.0.0.1', port: target.port, username: 'root', privateKey: target.privateKey })
+    try {
+      const stream = await promise
+      const pid = await eventually(async () => {
+        const text = await readFile(join(folder, 'home', 'over'), 'utf8')
+        expect(text).toMatch(/^[0-9]+\n$/)
+        return text.trim()
+      })
+      await eventually(() => expect(access(`/proc/${pid}`)).rejects.toThrow())
+      await login(target, 'true') // so that its server has heard of the end
+      let taken = 0
+      stream.resume().stderr.on('data', (bytes: Buffer) => (taken += bytes.length))
+      await once(stream, 'close')
+      expect(taken).toBe(5_000_000)
+    } finally {
+      client.end()
+    }
+  })
+
   test('outlives the agent that made it', async () => {
     const { spec, target } = await newSpec('any')
     const script = `import { boxDriver } from ${JSON.stringify(DRIVER)}

@@ -62,9 +62,12 @@ function launch(channel: ServerChannel, place: Place, args: string[], term: stri
   if (term === null) plain(channel, child)
   else terminal(channel, child)
   child.on('close', (code, signal) => {
-    if (code === null) channel.exit(String(signal).replace(/^SIG/, ''))
-    else channel.exit(code)
-    channel.end()
+    // What waits on stderr for the client to take it would be lost with the channel: a write comes after all those before it.
+    channel.stderr.write('', () => {
+      if (code === null) channel.exit(String(signal).replace(/^SIG/, ''))
+      else channel.exit(code)
+      channel.end()
+    })
   })
   channel.on('close', () => {
     if (child.exitCode === null && child.signalCode === null) signalTo(-child.pid, 'SIGHUP')
